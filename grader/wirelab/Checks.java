@@ -1,0 +1,277 @@
+package wirelab;
+
+import module java.base;
+import market.Market;
+import market.Quote;
+import mockwebserver3.MockWebServer;
+import org.assertj.core.api.Assertions;
+import org.junit.jupiter.api.*;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/// The vocabulary of a lab's checks. A check is a claim: arrange, then one promise with its assertion.
+/// It reaches the subject only over the wire, through a [Tap] of its own, so that a failure can show what crossed.
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+@DisplayNameGeneration(DisplayNameGenerator.ReplaceUnderscores.class)
+@ExtendWith(Referee.class)
+public abstract class Checks {
+    /// For one answer, or anything that a healthy subject does at once. Long, because a busy machine isn't a fault.
+    protected static final Duration SOON = Duration.ofSeconds(5);
+
+    final Bench bench = Bench.CURRENT.get();
+    private final List<AutoCloseable> open = new CopyOnWriteArrayList<>();
+    private volatile Tap tap;
+    private volatile String expected = "";
+    private volatile String section = "";
+    private volatile String help = "";
+
+    // ---- what is promised
+
+    /// Says what the next assertion expects, for the message of its failure: `assertThat(…).as(promise(…))`.
+    ///
+    /// @param expected what should be seen on the wire
+    /// @param section  the rule: section of a standard, or `lab text`
+    /// @param help     why it matters, or where such a fault comes from
+    protected String promise(String expected, String section, String help) {
+        this.expected = expected;
+        this.section = section;
+        this.help = help;
+        return expected;
+    }
+
+    protected String promise(String expected, String section) { return promise(expected, section, ""); }
+
+    protected static AnswerAssert assertThat(Answer answer) { return new AnswerAssert(answer); }
+
+    protected static <T> org.assertj.core.api.ListAssert<T> assertThat(List<T> list) { return Assertions.assertThat(list); }
+
+    protected static org.assertj.core.api.AbstractStringAssert<?> assertThat(String text) { return Assertions.assertThat(text); }
+
+    protected static org.assertj.core.api.AbstractLongAssert<?> assertThat(long number) { return Assertions.assertThat(number); }
+
+    protected static org.assertj.core.api.AbstractBooleanAssert<?> assertThat(boolean fact) { return Assertions.assertThat(fact); }
+
+    protected static org.assertj.core.api.AbstractDurationAssert<?> assertThat(Duration duration) {
+        return Assertions.assertThat(duration);
+    }
+
+    // ---- the server
+
+    protected Subject.Settings settings() { return bench.subject.settings(); }
+
+    protected OptionalInt platformThreads() { return bench.subject.platformThreads(); }
+
+    /// @param headers name, value, name, value, …
+    protected Answer get(String path, String... headers) { return send("GET", path, null, headers); }
+
+    /// Sends a request on a connection of its own and waits for the answer.
+    ///
+    /// @param body JSON, null for none
+    protected Answer send(String method, String path, String body, String... headers) {
+        try (var http = connect()) {
+            http.send(Http.request(method, path, body == null ? null : body.getBytes(StandardCharsets.UTF_8), headers));
+            return http.answer(method, SOON, false);
+        }
+    }
+
+    /// The same with `Connection: close`, read to the end of the stream: [Answer#tail] is what follows the message.
+    protected Answer sendAndReadToTheEnd(String method, String path, String... headers) {
+        try (var http = connect()) {
+            var closing = Stream.concat(Stream.of(headers), Stream.of("Connection", "close")).toArray(String[]::new);
+            http.send(Http.request(method, path, null, closing));
+            return http.answer(method, SOON, true);
+        }
+    }
+
+    /// The same GET `count` times in one go, pipelined on one connection (RFC 9112 §9.3.2).
+    protected List<Answer> burst(String path, int count) {
+        return pipeline("GET", Http.request("GET", path, null), count);
+    }
+
+    private List<Answer> pipeline(String method, byte[] request, int count) {
+        try (var http = connect()) {
+            var answers = new ArrayList<Answer>();
+            while (answers.size() < count) {
+                var flight = Math.min(200, count - answers.size());
+                for (var i = 0; i < flight; i++) http.send(request);
+                for (var i = 0; i < flight; i++) answers.add(http.answer(method, SOON, false));
+            }
+            return answers;
+        }
+    }
+
+    /// Sends a request whose answer may take its time.
+    protected Pending start(String path, String... headers) {
+        var pending = new Pending(connect(), path, headers);
+        open.add(pending);
+        return pending;
+    }
+
+    /// Publishes a quote with random prices.
+    protected Quote publish(String symbol) {
+        var bid = Math.round(ThreadLocalRandom.current().nextDouble(1, 100_000) * 100) / 100.0;
+        return quote(send("POST", "/quotes", draft(symbol, bid)));
+    }
+
+    protected Quote publish() { return publish("BTC"); }
+
+    /// Publishes many quotes over one connection, pipelined (RFC 9112 §9.3.2); returns their ids.
+    protected List<Long> publish(int count) {
+        var request = Http.request("POST", "/quotes", draft("ETH", 3_000).getBytes(StandardCharsets.UTF_8));
+        return pipeline("POST", request, count).stream().map(answer -> quote(answer).id()).toList();
+    }
+
+    private static String draft(String symbol, double bid) {
+        return "{\"symbol\":\"%s\",\"bid\":%s,\"ask\":%s}".formatted(symbol, bid, bid + 0.5);
+    }
+
+    private Quote quote(Answer answer) {
+        try {
+            if (answer.status() == 201) return Market.JSON.readValue(answer.message().body(), Quote.class);
+        } catch (IOException malformed) {
+            // The same broken promise as another status.
+        }
+        promise("201 and the quote to POST /quotes, which is given: leave it as it was", "README");
+        throw new AssertionError("" + answer);
+    }
+
+    /// How many listeners the server says it has.
+    protected int listeners() { return get("/health").json().path("listeners").asInt(-1); }
+
+    /// Asks again every few milliseconds until `wanted` holds; the last value either way.
+    protected static <T> T eventually(Supplier<T> value, Predicate<T> wanted) {
+        var deadline = Deadline.in(SOON);
+        while (true) {
+            var now = value.get();
+            if (wanted.test(now) || deadline.passed()) return now;
+            Deadline.pause();
+        }
+    }
+
+    private Http connect() {
+        return new Http(tap().url(), SOON);
+    }
+
+    private synchronized Tap tap() {
+        if (tap == null) tap = watch(new Tap(bench.subject.url()));
+        return tap;
+    }
+
+    private <T extends AutoCloseable> T watch(T closeable) {
+        open.add(closeable);
+        return closeable;
+    }
+
+    /// A request under way.
+    protected static final class Pending implements AutoCloseable {
+        private final Http http;
+        private final CompletableFuture<Answer> answer = new CompletableFuture<>();
+        private final long sentAt;
+
+        private Pending(Http http, String path, String... headers) {
+            this.http = http;
+            http.send(Http.request("GET", path, null, headers));
+            sentAt = System.nanoTime();
+            Thread.ofVirtual().name("pending").start(() -> {
+                try {
+                    answer.complete(http.answer("GET", Referee.LIMIT, false));
+                } catch (RuntimeException none) {
+                    answer.completeExceptionally(none);
+                }
+            });
+        }
+
+        /// Whether nothing has come back yet.
+        public boolean waits() { return !answer.isDone(); }
+
+        public Answer answer() { return answer(SOON); }
+
+        /// @param limit how long to wait for it from now on
+        public Answer answer(Duration limit) {
+            try {
+                return answer.get(limit.toMillis(), TimeUnit.MILLISECONDS);
+            } catch (TimeoutException late) {
+                throw new Http.NoAnswer("an answer to the request that waits", limit);
+            } catch (ExecutionException broken) {
+                throw (RuntimeException) broken.getCause();
+            } catch (InterruptedException cancelled) {
+                throw new CancellationException("interrupted");
+            }
+        }
+
+        /// From sending the request to its answer.
+        public Duration took() { return Duration.ofNanos(answer().at() - sentAt); }
+
+        public void hangUp() { http.close(); }
+
+        @Override public void close() { hangUp(); }
+    }
+
+    // ---- the client
+
+    /// Starts the subject's client against a server of ours, through the tap.
+    ///
+    /// @param after the last id that it already knows
+    /// @param every pause between two polls, where the lab polls
+    protected Follower follow(MockWebServer server, long after, Duration every) {
+        tap = watch(new Tap(server.url("/").uri()));
+        return watch(new Follower(bench.subject, tap.url(), after, every));
+    }
+
+    /// A server of ours that answers as `dispatcher` says.
+    protected MockWebServer serve(mockwebserver3.Dispatcher dispatcher) throws IOException {
+        var server = watch(new MockWebServer());
+        server.setServerSocketFactory(new NoDelay());
+        server.setDispatcher(dispatcher);
+        server.start(InetAddress.getLoopbackAddress(), 0);
+        return server;
+    }
+
+    /// MockWebServer writes head and body apart; with Nagle's algorithm the body would wait 40 ms for an acknowledgement.
+    private static final class NoDelay extends javax.net.ServerSocketFactory {
+        @Override public ServerSocket createServerSocket() throws IOException {
+            return new ServerSocket() {
+                @Override public Socket accept() throws IOException {
+                    var socket = super.accept();
+                    socket.setTcpNoDelay(true);
+                    return socket;
+                }
+            };
+        }
+
+        @Override public ServerSocket createServerSocket(int port) { throw new UnsupportedOperationException(); }
+
+        @Override public ServerSocket createServerSocket(int port, int backlog) { throw new UnsupportedOperationException(); }
+
+        @Override public ServerSocket createServerSocket(int port, int backlog, InetAddress address) { throw new UnsupportedOperationException(); }
+    }
+
+    /// What crossed the tap so far.
+    protected List<Exchange> exchanges() { return tap.exchanges(); }
+
+    // ---- for the referee
+
+    String promised() { return expected; }
+
+    List<String> transcript() { return tap == null ? List.of() : Exchange.transcript(tap.exchanges()); }
+
+    Verdict fail(List<String> saw) { return new Verdict.Fail(expected, section, saw, transcript(), help); }
+
+    /// The verdict if the subject's server ended by itself.
+    ///
+    /// @param patience how long to look: a connection breaks a moment before its process is gone
+    Optional<Verdict> died(Duration patience) {
+        var deadline = Deadline.in(patience);
+        while (bench.subject.died().isEmpty() && !deadline.passed()) Deadline.pause();
+        return bench.subject.died().map(how -> new Verdict.Crashed(how, transcript()));
+    }
+
+    void close() {
+        for (var closeable : open.reversed()) {
+            try {
+                closeable.close();
+            } catch (Exception alreadyGone) {
+                // The check is over; what it used can't change its verdict.
+            }
+        }
+    }
+}

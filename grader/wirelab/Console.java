@@ -1,0 +1,130 @@
+package wirelab;
+
+import module java.base;
+
+/// Shows outcomes to a student: what is kept, then the first broken promise in full, then one next step.
+final class Console {
+    private static final int COLUMNS = 84;
+
+    private final PrintStream out;
+    private final String labTitle;
+    private final int number;
+    private final Path source;
+    private final boolean all;
+    private final boolean trace;
+    private final boolean colour;
+
+    /// @param source the student's file, to find its TODOs; null when there is none
+    /// @param all    show every broken promise, not only the first
+    /// @param trace  show the stack trace of a fault of the kit
+    Console(PrintStream out, int number, String labTitle, Path source, boolean all, boolean trace) {
+        this.out = out;
+        this.number = number;
+        this.labTitle = labTitle;
+        this.source = source;
+        this.all = all;
+        this.trace = trace;
+        this.colour = System.console() != null && System.console().isTerminal() && System.getenv("NO_COLOR") == null;
+    }
+
+    void title() { out.println("lab %02d · %s".formatted(number, labTitle)); }
+
+    void show(Outcome outcome) {
+        if (outcome.passed()) out.println("  " + green("✔") + " " + title(outcome));
+        else if (!(outcome.verdict() instanceof Verdict.Skipped)) showBroken(outcome);
+        else if (all) out.println("  · " + title(outcome) + "   skipped: " + ((Verdict.Skipped) outcome.verdict()).because());
+    }
+
+    private static String title(Outcome outcome) {
+        return (outcome.claim().bonus() ? "+ " : "") + outcome.claim().title();
+    }
+
+    private void showBroken(Outcome outcome) {
+        var title = title(outcome);
+        out.println("  " + red("✘") + " " + title + " ".repeat(Math.max(2, COLUMNS - 10 - title.length())) + todo(outcome));
+        switch (outcome.verdict()) {
+            case Verdict.Fail fail -> {
+                fail.transcript().forEach(this::detail);
+                detail("expected  " + fail.expected() + padded(fail.expected()) + fail.section());
+                var label = "saw       ";
+                for (var line : fail.saw()) {
+                    detail(label + line);
+                    label = "          ";
+                }
+                if (!fail.help().isEmpty()) detail("because   " + fail.help());
+            }
+            case Verdict.TimedOut late -> {
+                late.transcript().forEach(this::detail);
+                detail("expected  " + late.waitedFor());
+                detail("saw       nothing of it within " + seconds(late.limit()));
+            }
+            case Verdict.Crashed crashed -> {
+                crashed.transcript().forEach(this::detail);
+                crashed.how().forEach(line -> detail("crashed   " + line));
+            }
+            case Verdict.KitFault fault -> {
+                detail("This is a fault of Wirelab, not of your code. Please report it with this line:");
+                detail(fault.what());
+                if (trace) fault.trace().forEach(this::detail);
+            }
+            case Verdict.Pass _, Verdict.Skipped _ -> throw new IllegalStateException("not broken: " + outcome);
+        }
+        var line = todoLine(outcome.claim().todo());
+        if (line.isPresent()) detail("look at   " + source.getFileName() + ":" + line.getAsInt());
+    }
+
+    private static String padded(String expected) { return " ".repeat(Math.max(2, 52 - expected.length())); }
+
+    private void detail(String line) { out.println("      " + line); }
+
+    private static String todo(Outcome outcome) { return "TODO " + outcome.claim().todo(); }
+
+    /// The line of the student's file where this TODO still stands.
+    private OptionalInt todoLine(int todo) {
+        if (source == null) return OptionalInt.empty();
+        try {
+            var lines = Files.readAllLines(source);
+            return IntStream.range(0, lines.size()).filter(i -> lines.get(i).matches(".*\\bTODO " + todo + "\\b.*")).map(i -> i + 1).findFirst();
+        } catch (IOException unreadable) {
+            return OptionalInt.empty();
+        }
+    }
+
+    /// The closing lines, and the exit code: 0 all passed, 1 a claim is broken, 3 a fault of the kit.
+    int summary(List<Outcome> outcomes, Duration took, String again) {
+        var regular = outcomes.stream().filter(outcome -> !outcome.claim().bonus()).toList();
+        var passed = regular.stream().filter(Outcome::passed).count();
+        var bonus = outcomes.stream().filter(outcome -> outcome.claim().bonus() && outcome.passed()).count();
+        var broken = outcomes.stream().filter(Console::broken).map(Outcome::claim).toList();
+        var waiting = outcomes.stream().filter(outcome -> outcome.verdict() instanceof Verdict.Skipped).count();
+        if (!all && waiting > 0) out.println("  · " + waiting + " more wait for this one");
+        out.println(passed + " of " + regular.size() + (bonus > 0 ? " + " + bonus + " bonus" : "") + " · " + seconds(took) + " · "
+            + next(broken, waiting, again));
+        return code(outcomes);
+    }
+
+    private static String next(List<Claim> broken, long skipped, String again) {
+        var first = broken.stream().filter(claim -> !claim.bonus()).findFirst();
+        if (first.isPresent()) return "next: fix TODO " + first.get().todo() + ", then `" + again + "`";
+        if (skipped > 0) return skipped + " skipped";
+        return "all kept" + (broken.isEmpty() ? "" : ", bonus left: TODO " + broken.getFirst().todo());
+    }
+
+    private static boolean broken(Outcome outcome) {
+        return !outcome.passed() && !(outcome.verdict() instanceof Verdict.Skipped);
+    }
+
+    /// 3 if the kit is at fault, 1 if a claim that counts isn't kept, else 0. Claims of a client that the subject doesn't
+    /// have don't count; all else that was skipped does.
+    static int code(List<Outcome> outcomes) {
+        if (outcomes.stream().anyMatch(outcome -> outcome.verdict() instanceof Verdict.KitFault)) return 3;
+        return outcomes.stream().filter(outcome -> !outcome.claim().bonus())
+            .allMatch(outcome -> outcome.passed() || outcome.verdict().equals(Runner.NO_CLIENT)) ? 0 : 1;
+    }
+
+    private static String seconds(Duration duration) { return "%.1f s".formatted(duration.toMillis() / 1000.0); }
+
+    private String green(String text) { return colour ? "\033[32m" + text + "\033[0m" : text; }
+
+    private String red(String text) { return colour ? "\033[31m" + text + "\033[0m" : text; }
+}

@@ -1,0 +1,106 @@
+package wirelab;
+
+import module java.base;
+
+/// A plain HTTP/1.1 connection. It sends what it is told to the letter, and a server that drips or never
+/// answers can't hold it longer than its deadline.
+final class Http implements AutoCloseable {
+    /// The subject did not answer as HTTP asks.
+    static final class NoAnswer extends RuntimeException {
+        final Duration limit;
+
+        /// @param limit how long it was waited for; null when the connection broke off
+        NoAnswer(String what, Duration limit) {
+            super(what);
+            this.limit = limit;
+        }
+    }
+
+    private final URI server;
+    private final Socket socket = new Socket();
+    private final InputStream in;
+    private long deadline;
+
+    /// @param server where to connect
+    /// @param limit  for connecting
+    Http(URI server, Duration limit) {
+        this.server = server;
+        try {
+            socket.connect(new InetSocketAddress(server.getHost(), server.getPort()), (int) limit.toMillis());
+            socket.setTcpNoDelay(true);
+            in = new BufferedInputStream(new Deadlined(socket.getInputStream()));
+        } catch (IOException cause) {
+            throw new NoAnswer("a connection to " + server + ": " + cause.getMessage(), null);
+        }
+    }
+
+    /// A request's bytes. `Host` and, with a body, `Content-Length` are added.
+    ///
+    /// @param headers name, value, name, value, …
+    static byte[] request(String method, String path, byte[] body, String... headers) {
+        var text = new StringBuilder(method + " " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n");
+        for (var i = 0; i < headers.length; i += 2) text.append(headers[i] + ": " + headers[i + 1] + "\r\n");
+        if (body != null) text.append("Content-Type: application/json\r\nContent-Length: " + body.length + "\r\n");
+        var bytes = new ByteArrayOutputStream();
+        bytes.writeBytes(text.append("\r\n").toString().getBytes(StandardCharsets.ISO_8859_1));
+        if (body != null) bytes.writeBytes(body);
+        return bytes.toByteArray();
+    }
+
+    void send(byte[] bytes) {
+        try {
+            socket.getOutputStream().write(bytes);
+        } catch (IOException broken) {
+            throw new NoAnswer("the server closed the connection before it had the request", null);
+        }
+    }
+
+    /// Reads one answer.
+    ///
+    /// @param limit for all of it, however slowly it drips
+    /// @param rest  read on until the connection is closed, into [Answer#tail]
+    Answer answer(String method, Duration limit, boolean rest) {
+        var start = System.nanoTime();
+        deadline = start + limit.toNanos();
+        try {
+            var message = Message.answer(in, method);
+            if (message == null || !message.complete())
+                throw new NoAnswer("the connection was closed before the answer was complete", null);
+            var tail = rest ? in.readAllBytes() : new byte[0];
+            var now = System.nanoTime();
+            return new Answer(message, tail, Duration.ofNanos(now - start), now);
+        } catch (SocketTimeoutException late) {
+            throw new NoAnswer("a complete answer to " + method, limit);
+        } catch (ProtocolException malformed) {
+            throw new NoAnswer("HTTP that can be parsed: " + malformed.getMessage(), null);
+        } catch (IOException broken) {
+            throw new NoAnswer("the connection broke off: " + broken.getMessage(), null);
+        }
+    }
+
+    /// Hangs up.
+    @Override public void close() {
+        try {
+            socket.close();
+        } catch (IOException alreadyGone) {
+            // Closing is all that was wanted.
+        }
+    }
+
+    /// Gives each read only the time that is left until the deadline.
+    private final class Deadlined extends FilterInputStream {
+        Deadlined(InputStream in) { super(in); }
+
+        @Override public int read() throws IOException {
+            var one = new byte[1];
+            return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+        }
+
+        @Override public int read(byte[] buffer, int offset, int length) throws IOException {
+            var left = (deadline - System.nanoTime()) / 1_000_000;
+            if (left <= 0) throw new SocketTimeoutException("deadline");
+            socket.setSoTimeout((int) left);
+            return super.read(buffer, offset, length);
+        }
+    }
+}

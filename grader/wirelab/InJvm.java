@@ -1,0 +1,79 @@
+package wirelab;
+
+import module java.base;
+import io.javalin.Javalin;
+import java.lang.management.ManagementFactory;
+import market.Feed;
+import market.Market;
+
+/// A lab's code in this JVM: the fastest way to check it, and a debugger can stop in it.
+final class InJvm implements Subject {
+    private final Lab lab;
+    private Javalin running;
+
+    InJvm(Lab lab) {
+        this.lab = lab;
+        settings().variables().forEach(System::setProperty);
+    }
+
+    @Override public Settings settings() { return Settings.BRISK; }
+
+    @Override public synchronized URI url() {
+        if (running == null) running = start();
+        return URI.create("http://127.0.0.1:" + running.port());
+    }
+
+    private Javalin start() {
+        try {
+            return lab.server.apply(new Feed(settings().feedCapacity())).start("127.0.0.1", 0);
+        } catch (RuntimeException | LinkageError cause) {
+            throw new Died(describe("the server does not start", cause));
+        }
+    }
+
+    @Override public Optional<List<String>> died() { return Optional.empty(); }
+
+    @Override public OptionalInt platformThreads() {
+        return OptionalInt.of(ManagementFactory.getThreadMXBean().getThreadCount());
+    }
+
+    @Override public boolean hasClient() { return lab.client != null; }
+
+    @Override public Following follow(URI base, long after, Duration every, Predicate<String> sink) {
+        var end = new CompletableFuture<List<String>>();
+        var thread = Thread.ofVirtual().name("client").start(() -> {
+            try {
+                lab.client.follow(base, after, every, value -> offer(value, sink));
+                end.complete(List.of("follow returned"));
+            } catch (Exception | LinkageError cause) {
+                end.complete(describe("follow ended", cause));
+            }
+        });
+        return new Following() {
+            @Override public Optional<List<String>> ended() { return Optional.ofNullable(end.getNow(null)); }
+
+            @Override public void close() { thread.interrupt(); }
+        };
+    }
+
+    private static void offer(Object value, Predicate<String> sink) {
+        String json;
+        try {
+            json = Market.JSON.writeValueAsString(value);
+        } catch (IOException cause) {
+            throw new UncheckedIOException(cause);
+        }
+        if (!sink.test(json)) throw new IllegalStateException("the sink refuses " + json);
+    }
+
+    private static List<String> describe(String what, Throwable cause) {
+        var line = Stream.of(cause.getStackTrace()).filter(frame -> frame.getClassName().startsWith("lab"))
+            .findFirst().map(frame -> " at " + frame.getFileName() + ":" + frame.getLineNumber());
+        return List.of(what + ": " + cause + line.orElse(""));
+    }
+
+    @Override public synchronized void stop() {
+        if (running != null) running.stop();
+        running = null;
+    }
+}

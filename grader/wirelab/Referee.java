@@ -1,0 +1,72 @@
+package wirelab;
+
+import module java.base;
+import java.lang.reflect.Method;
+import org.junit.jupiter.api.extension.*;
+
+/// Forms the verdict of each check: runs it under a limit, and tells a broken promise from a dead subject,
+/// from one that doesn't answer, and from a fault of the kit.
+final class Referee implements InvocationInterceptor {
+    /// For one check, all its waits together.
+    static final Duration LIMIT = Duration.ofSeconds(60);
+
+    @Override public void interceptTestMethod(Invocation<Void> invocation,
+            ReflectiveInvocationContext<Method> context, ExtensionContext extension) {
+        var checks = (Checks) context.getTarget().orElseThrow();
+        var claim = Claim.of(checks.getClass()).stream()
+            .filter(one -> one.method().equals(context.getExecutable().getName())).findFirst().orElseThrow();
+        var bench = checks.bench;
+        if (bench.stopped().isPresent()) {
+            invocation.skip();
+            bench.report(new Outcome(claim, new Verdict.Skipped(bench.stopped().get()), Duration.ZERO));
+            return;
+        }
+        var start = System.nanoTime();
+        var verdict = judge(invocation, checks);
+        checks.close();
+        if (verdict instanceof Verdict.Crashed || verdict instanceof Verdict.TimedOut) bench.subject.stop();
+        bench.report(new Outcome(claim, verdict, Duration.ofNanos(System.nanoTime() - start)));
+    }
+
+    private static Verdict judge(Invocation<Void> invocation, Checks checks) {
+        var result = new CompletableFuture<Verdict>();
+        var thread = Thread.ofVirtual().name("check").start(() -> {
+            try {
+                invocation.proceed();
+                result.complete(new Verdict.Pass());
+            } catch (Throwable thrown) {
+                result.complete(verdict(thrown, checks));
+            }
+        });
+        try {
+            return result.get(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException late) {
+            return new Verdict.TimedOut(checks.promised(), LIMIT, checks.transcript());
+        } catch (InterruptedException | ExecutionException cancelled) {
+            return new Verdict.Skipped("the run was cancelled");
+        } finally {
+            thread.interrupt();
+        }
+    }
+
+    private static Verdict verdict(Throwable thrown, Checks checks) {
+        if (thrown instanceof Subject.Died died) {
+            if (checks.transcript().isEmpty()) checks.bench.stop(died.how.getFirst());
+            return new Verdict.Crashed(died.how, checks.transcript());
+        }
+        return switch (thrown) {
+            case AssertionError broken -> checks.died(Duration.ZERO).orElseGet(() -> checks.fail(lines(broken.getMessage())));
+            case Http.NoAnswer none when none.limit != null ->
+                new Verdict.TimedOut(none.getMessage(), none.limit, checks.transcript());
+            case Http.NoAnswer none -> checks.died(Duration.ofMillis(250)).orElseGet(() -> checks.fail(List.of(none.getMessage())));
+            case CancellationException _ -> new Verdict.Skipped("the run was cancelled");
+            default -> new Verdict.KitFault(thrown.toString(), Stream.of(thrown.getStackTrace()).map(Object::toString).toList());
+        };
+    }
+
+    /// An assertion's message without the description that AssertJ puts before it.
+    private static List<String> lines(String message) {
+        return Objects.toString(message, "").replaceFirst("^\\[[^\\]]*\\]\\s*", "").lines()
+            .filter(line -> !line.isBlank()).limit(8).toList();
+    }
+}

@@ -1,0 +1,70 @@
+package wirelab;
+
+import module java.base;
+import org.junit.jupiter.engine.JupiterTestEngine;
+import org.junit.platform.engine.discovery.DiscoverySelectors;
+import org.junit.platform.launcher.core.*;
+
+/// Runs a lab's checks against a subject, the server's and the client's side by side.
+final class Runner {
+    /// The verdict about a client of a subject that is only a server.
+    static final Verdict NO_CLIENT = new Verdict.Skipped("this subject has no client");
+
+    private Runner() {}
+
+    /// @param stopAtFirst skip the claims after the first that isn't kept
+    /// @param each        gets the outcomes in the order of the claims, each as soon as it and all before it are known
+    /// @return one outcome for each claim, in their order
+    static List<Outcome> run(Class<? extends Checks> checks, List<Claim> claims, Subject subject,
+            boolean stopAtFirst, Consumer<Outcome> each) {
+        var outcomes = new Outcomes(claims, each);
+        var mute = claims.stream().filter(claim -> claim.client() && !subject.hasClient()).toList();
+        mute.forEach(claim -> outcomes.add(new Outcome(claim, NO_CLIENT, Duration.ZERO)));
+        var bench = new Bench(subject, stopAtFirst, outcomes::add);
+        var lanes = claims.stream().filter(claim -> !mute.contains(claim)).collect(Collectors.partitioningBy(Claim::client));
+        var clients = Thread.ofVirtual().name("client checks").start(() -> execute(checks, lanes.get(true), bench));
+        execute(checks, lanes.get(false), bench);
+        if (bench.stopped().isPresent()) clients.interrupt();
+        try {
+            clients.join();
+        } catch (InterruptedException cancelled) {
+            throw new CancellationException("interrupted");
+        }
+        return outcomes.all();
+    }
+
+    private static void execute(Class<? extends Checks> checks, List<Claim> claims, Bench bench) {
+        if (claims.isEmpty()) return;
+        var request = LauncherDiscoveryRequestBuilder.request().selectors(claims.stream()
+            .map(claim -> DiscoverySelectors.selectMethod(checks, claim.method())).toList()).build();
+        var config = LauncherConfig.builder().enableTestEngineAutoRegistration(false).enableTestExecutionListenerAutoRegistration(false)
+            .enableLauncherDiscoveryListenerAutoRegistration(false).enableLauncherSessionListenerAutoRegistration(false)
+            .enablePostDiscoveryFilterAutoRegistration(false).addTestEngines(new JupiterTestEngine()).build();
+        ScopedValue.where(Bench.CURRENT, bench).run(() -> LauncherFactory.create(config).execute(request));
+    }
+
+    /// Puts outcomes that come in any order into the order of their claims.
+    private static final class Outcomes {
+        private final List<Claim> claims;
+        private final Consumer<Outcome> each;
+        private final Map<Claim, Outcome> known = new HashMap<>();
+        private int told;
+
+        Outcomes(List<Claim> claims, Consumer<Outcome> each) {
+            this.claims = claims;
+            this.each = each;
+        }
+
+        synchronized void add(Outcome outcome) {
+            known.put(outcome.claim(), outcome);
+            while (told < claims.size() && known.containsKey(claims.get(told))) each.accept(known.get(claims.get(told++)));
+        }
+
+        /// A check that left no outcome, as when JUnit itself failed, is the kit's fault, never a pass.
+        synchronized List<Outcome> all() {
+            for (var claim : claims) if (!known.containsKey(claim))
+                add(new Outcome(claim, new Verdict.KitFault("the check did not run", List.of()), Duration.ZERO));
+            return claims.stream().map(known::get).toList();
+        }
+    }
+}

@@ -1,0 +1,28 @@
+package wirelab;
+
+import module java.base;
+import picocli.CommandLine;
+
+/// Wrong usage: says what was wrong, what is allowed, what to type instead. Exit code 2.
+final class Usage extends RuntimeException {
+    Usage(String what) { super(what); }
+
+    /// Runs a command line: wrong usage ends with 2, a fault of the kit with 3.
+    static int execute(CommandLine command, String... args) {
+        command.setParameterExceptionHandler((wrong, _) -> {
+            var name = wrong.getCommandLine().getCommandSpec().qualifiedName();
+            System.err.println(wrong.getMessage() + ". Try: " + name + " --help");
+            return 2;
+        });
+        command.setExecutionExceptionHandler((failure, _, parsed) -> {
+            if (failure instanceof Usage) {
+                System.err.println(failure.getMessage());
+                return 2;
+            }
+            System.err.println("A fault of Wirelab, not of your code: " + failure);
+            if (Stream.of(args).anyMatch("--trace"::equals)) failure.printStackTrace();
+            return 3;
+        });
+        return command.execute(args);
+    }
+}

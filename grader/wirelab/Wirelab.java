@@ -1,0 +1,28 @@
+///usr/bin/env jbang "$0" "$@" ; exit $?
+//JAVA 25+
+//DEPS ../../labs/market/Market.java
+//DEPS org.junit:junit-bom:6.1.3@pom
+//DEPS org.junit.jupiter:junit-jupiter
+//DEPS org.junit.platform:junit-platform-launcher
+//DEPS org.assertj:assertj-core:3.27.7
+//DEPS com.squareup.okhttp3:okhttp-bom:5.5.1@pom
+//DEPS com.squareup.okhttp3:mockwebserver3
+//DEPS info.picocli:picocli:4.7.7
+//DEPS io.github.java-diff-utils:java-diff-utils:4.16
+//DEPS org.slf4j:slf4j-nop:2.0.18
+//SOURCES *.java
+//SOURCES checks/*.java
+
+package wirelab;
+
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+
+/// The commands for instructors and authors: `jbang grade`, `jbang verify`.
+@Command(name = "jbang", mixinStandardHelpOptions = true, description = "Wirelab: hands-on labs for real-time APIs.",
+    subcommands = {GradeCommand.class})
+public final class Wirelab {
+    private Wirelab() {}
+
+    static void main(String... args) { System.exit(Usage.execute(new CommandLine(new Wirelab()), args)); }
+}

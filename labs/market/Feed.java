@@ -1,0 +1,66 @@
+package market;
+
+import module java.base;
+
+/// The market's quotes: an append-only log that keeps the newest `capacity` of them.
+/// Read it after a cursor, listen for what comes next. Safe to use from any number of threads.
+public final class Feed {
+    public static final int CAPACITY = 10_000;
+
+    private final int capacity;
+    private final ArrayDeque<Quote> log = new ArrayDeque<>();
+    private final CopyOnWriteArrayList<Listener> listeners = new CopyOnWriteArrayList<>();
+    private long newest;
+
+    public Feed() { this(CAPACITY); }
+
+    /// @param capacity how many quotes are kept, from 1
+    public Feed(int capacity) {
+        if (capacity < 1) throw new IllegalArgumentException("capacity: " + capacity + ", must be from 1");
+        this.capacity = capacity;
+    }
+
+    /// Appends a quote, gives it the next id, then calls each listener with it.
+    public synchronized Quote publish(String symbol, double bid, double ask) {
+        var quote = new Quote(++newest, symbol, bid, ask, System.currentTimeMillis());
+        if (log.size() == capacity) log.removeFirst();
+        log.addLast(quote);
+        for (var listener : listeners) listener.heard.accept(quote);
+        return quote;
+    }
+
+    /// The kept quotes with an id above `cursor`, oldest first, at most `limit` of them.
+    public synchronized List<Quote> after(long cursor, int limit) {
+        return log.stream().skip(Math.max(0, cursor - oldest() + 1)).limit(limit).toList();
+    }
+
+    /// Whether some quote after `cursor` is no longer kept: whoever reads on from there has lost it.
+    public synchronized boolean forgot(long cursor) { return cursor + 1 < oldest(); }
+
+    /// The id of the oldest quote that is kept; `newest() + 1` while there is none.
+    public synchronized long oldest() { return newest - log.size() + 1; }
+
+    /// The id of the newest quote, 0 while there is none.
+    public synchronized long newest() { return newest; }
+
+    /// Calls `heard` with every quote published from now on, in order, until the listener is closed.
+    /// It is called on the publisher's thread while the feed is locked, so it must neither block nor throw.
+    /// Use it with try-with-resources: a listener that is never closed is a leak, and `GET /health` shows it.
+    public Listener listen(Consumer<Quote> heard) {
+        var listener = new Listener(heard);
+        listeners.add(listener);
+        return listener;
+    }
+
+    /// How many listeners are open.
+    public int listeners() { return listeners.size(); }
+
+    public final class Listener implements AutoCloseable {
+        private final Consumer<Quote> heard;
+
+        private Listener(Consumer<Quote> heard) { this.heard = heard; }
+
+        /// Stops listening. Closing twice does no harm.
+        @Override public void close() { listeners.remove(this); }
+    }
+}
