@@ -7,34 +7,41 @@ import module java.base;
 import module java.net.http;
 import io.javalin.Javalin;
 import io.javalin.http.Context;
+import java.net.http.HttpResponse.BodyHandlers;
 import market.*;
 import wirelab.Lab;
 
 /// # Lab 01: short polling
-/// The client asks again and again: "what came after the last quote that I have?" The server keeps no memory of who
-/// asked what, so a lost answer costs nothing: ask again. Your job: never lose a quote, never deliver one twice.
+/// The client asks again and again: "what came after the last quote that I have?" The server keeps
+/// no memory of who asked what, so a lost answer costs nothing: ask again.
+/// Your job: never lose a quote, never deliver one twice.
 ///
 /// Check it with `jbang lab01.java`; play with `jbang lab01.java serve` and
 /// `curl -i 'http://127.0.0.1:7001/quotes?after=0'`.
 ///
 /// ## The server: `GET /quotes?after=N`
-/// - 200 and a JSON array of the quotes with an id above N, oldest first, at most 500; `[]` when there are none.
-///   Without `after`: from the oldest quote that is kept.
+/// - 200 and a JSON array of the quotes with an id above N, oldest first, at most 500; `[]` when
+///   there are none. Without `after`: from the oldest quote that is kept.
 /// - Header `Next-After: M`: the cursor to send next, also when the array is empty.
-/// - Header `Cache-Control: no-store` (RFC 9111 §5.2.2.5): a cached poll is a poll that never sees news.
-/// - N is not a whole number from 0 that fits a long (`""`, `-1`, `+1`, `1.5`, `x`) → 400.
-/// - Quotes after N were dropped from the log ([Feed#forgot]) → 410: say that something is lost, don't hide it.
-/// - Bonus: each client address has an allowance of 100 polls that fills up again by 100 a second. Whoever has spent it
-///   gets 429 with `Retry-After` in seconds (RFC 6585 §4).
+/// - Header `Cache-Control: no-store` (RFC 9111 §5.2.2.5): a poll answered from a cache sees no news.
+/// - N is not a whole number from 0 that fits a long (empty, `-1`, `+1`, `1.5`, `x`) → 400.
+/// - Quotes after N were dropped from the log ([Feed#forgot]) → 410: say that some are lost.
+/// - Bonus: each client address has an allowance of 100 polls that fills up again by 100 a second.
+///   Whoever has spent it gets 429 with `Retry-After` in seconds (RFC 6585 §4).
 ///
-/// `throw new Problem(400, "what is wrong")` answers with that status. `POST /quotes` and `GET /health` are given.
+/// `throw new Problem(400, "what is wrong")` answers with that status, as JSON that says why.
+/// `POST /quotes` and `GET /health` are given.
 ///
 /// ## The client: `follow(base, after, every, sink)`
-/// - Polls, gives each quote to `sink` once and in order, waits `every`, polls again: never two polls at once.
-/// - A quote counts as delivered when `sink` returned. If `sink` throws, the next poll asks for that quote again.
-/// - A 503 or 429, or no answer at all, is no reason to give up: it waits `Retry-After` seconds if the answer
-///   says so (RFC 9110 §10.2.3), else `every`, and asks again. It runs until its thread is interrupted.
-/// - Bonus: it waits a random time between 0.5 and 1.5 × `every`, so that a thousand clients don't ask in step.
+/// - Polls, gives each quote to `sink` once and in order, waits `every`, polls again: never two
+///   polls at once.
+/// - A quote counts as delivered when `sink` returned. If `sink` throws, the next poll asks for that
+///   quote again.
+/// - A 503 or 429, or no answer at all, is no reason to give up: it waits `Retry-After` seconds if
+///   the answer says so (RFC 9110 §10.2.3), else `every`, and asks again. It runs until its thread
+///   is interrupted.
+/// - Bonus: it waits a random time between 0.5 and 1.5 × `every`, so that a thousand clients don't
+///   ask in step.
 class lab01 {
     static final int LIMIT = 500;
 
@@ -62,22 +69,23 @@ class lab01 {
             // Long.parseLong alone would also take "+1" and digits of other scripts.
             if (after.matches("[0-9]+")) return Long.parseLong(after);
         } catch (NumberFormatException tooLarge) {
-            // Falls through to the same answer: 20 digits are as malformed as a word.
+            // 20 digits get the same answer as a word.
         }
-        throw new Problem(400, "after: '" + after + "', must be a whole number from 0 to " + Long.MAX_VALUE);
+        throw new Problem(400, "after: '" + after + "', must be a whole number from 0");
     }
 
     /// Answers `GET /quotes`.
     static void poll(Context ctx, Feed feed, Allowance allowance) {
-        // First of all: errors must not be cached either. A 410 may be, unless it says so (RFC 9110 §15.5.11).
+        // First of all: a 410 may be cached too, unless it says otherwise (RFC 9110 §15.5.11).
         ctx.header("Cache-Control", "no-store");
         if (!allowance.take(ctx.ip(), System.nanoTime())) {
             ctx.header("Retry-After", "1");
             throw new Problem(429, "more than " + allowance.perSecond + " polls a second");
         }
         var after = cursor(ctx.queryParam("after"), feed);
-        // 410, not the oldest quotes that are left: the client would never learn that it missed some.
-        if (feed.forgot(after)) throw new Problem(410, "after: " + after + ", kept are quotes from " + feed.oldest());
+        // Not the oldest quotes that are left: the client would never learn that it missed some.
+        if (feed.forgot(after))
+            throw new Problem(410, "after: " + after + ", kept are quotes from " + feed.oldest());
         var page = page(feed, after);
         ctx.header("Next-After", "" + page.next());
         Market.json(ctx, page.quotes());
@@ -95,47 +103,49 @@ class lab01 {
         /// Takes one poll from the client's bucket; false when it is empty.
         boolean take(String client, long nanoTime) {
             // Full buckets say nothing, so they are not kept for ever.
-            if (buckets.size() > 10_000) buckets.values().removeIf(bucket -> refilled(bucket, nanoTime) == perSecond);
+            if (buckets.size() > 10_000)
+                buckets.values().removeIf(bucket -> refilled(bucket, nanoTime) == perSecond);
             // compute() is atomic for one client: two polls at once can't take the same token.
             return buckets.compute(client, (_, bucket) -> {
                 var polls = bucket == null ? perSecond : refilled(bucket, nanoTime);
-                return polls >= 1 ? new Bucket(polls - 1, nanoTime, true) : new Bucket(polls, nanoTime, false);
+                return polls >= 1
+                    ? new Bucket(polls - 1, nanoTime, true)
+                    : new Bucket(polls, nanoTime, false);
             }).granted;
         }
 
         private double refilled(Bucket bucket, long nanoTime) {
-            return Math.min(perSecond, bucket.polls + perSecond * (nanoTime - bucket.nanoTime) / 1e9);
+            var since = (nanoTime - bucket.nanoTime) / 1e9;
+            return Math.min(perSecond, bucket.polls + perSecond * since);
         }
     }
 
     /// Gives every quote after `after` to `sink`, once and in order, until its thread is interrupted.
-    static void follow(URI base, long after, Duration every, Consumer<Quote> sink) throws InterruptedException {
-        try (var http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()) {
-            for (var cursor = after;;) {
+    static void follow(URI base, long after, Duration every, Consumer<Quote> sink)
+            throws InterruptedException {
+        try (var http = client()) {
+            for (var cursor = after; ; ) {
                 var pause = jittered(every);
                 try {
-                    var answer = http.send(poll(base, cursor), HttpResponse.BodyHandlers.ofByteArray());
-                    if (answer.statusCode() == 200) cursor = deliver(answer.body(), cursor, sink);
+                    var answer = http.send(poll(base, cursor), BodyHandlers.ofByteArray());
+                    if (answer.statusCode() == 200) cursor = deliver(quotes(answer), cursor, sink);
                     else pause = pause(answer, every);
-                } catch (IOException unreachable) {
+                } catch (IOException | UncheckedIOException unreachable) {
                     // A server that restarts is back soon; the cursor still says where to go on.
                 }
-                // After the answer, not at a fixed rate: a slow server must not face two polls at once.
+                // After the answer, not at a fixed rate: a slow server must not face two polls.
                 Thread.sleep(pause);
             }
         }
     }
 
-    static HttpRequest poll(URI base, long cursor) {
-        return HttpRequest.newBuilder(base.resolve("/quotes?after=" + cursor)).timeout(Duration.ofSeconds(10)).build();
-    }
-
-    /// Hands the quotes over and returns the cursor of the last one that was taken.
-    static long deliver(byte[] body, long cursor, Consumer<Quote> sink) throws IOException {
-        for (var quote : Market.JSON.readValue(body, Quote[].class)) {
+    /// Hands the quotes over one by one; returns the cursor of the last one that was taken.
+    static long deliver(List<Quote> quotes, long cursor, Consumer<Quote> sink) {
+        for (var quote : quotes) {
             try {
                 sink.accept(quote);
             } catch (RuntimeException refused) {
+                // Not taken: the next poll starts here, and gets this quote again.
                 return cursor;
             }
             // Only now: whoever moves the cursor first loses the quote when the sink fails.
@@ -146,16 +156,37 @@ class lab01 {
 
     /// How long to wait after an answer that is not 200.
     static Duration pause(HttpResponse<?> answer, Duration every) {
-        var retry = answer.statusCode() == 503 || answer.statusCode() == 429;
-        if (!retry) throw new IllegalStateException("the server answers " + answer.statusCode() + " to " + answer.uri());
+        if (answer.statusCode() != 503 && answer.statusCode() != 429)
+            // 400, 410 and their like come again however often one asks: that is for a person.
+            throw new IllegalStateException(answer.uri() + " answers " + answer.statusCode());
         return answer.headers().firstValue("Retry-After")
             .filter(seconds -> seconds.matches("[0-9]{1,5}"))
             .map(seconds -> Duration.ofSeconds(Long.parseLong(seconds)))
             .orElse(jittered(every));
     }
 
+    /// A random time between 0.5 and 1.5 × `every`.
     static Duration jittered(Duration every) {
         return every.multipliedBy(ThreadLocalRandom.current().nextLong(50, 151)).dividedBy(100);
+    }
+
+    // Given for the client.
+
+    static HttpClient client() {
+        return HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+    }
+
+    static HttpRequest poll(URI base, long cursor) {
+        return HttpRequest.newBuilder(base.resolve("/quotes?after=" + cursor))
+            .timeout(Duration.ofSeconds(10)).build();
+    }
+
+    static List<Quote> quotes(HttpResponse<byte[]> answer) {
+        try {
+            return List.of(Market.JSON.readValue(answer.body(), Quote[].class));
+        } catch (IOException malformed) {
+            throw new UncheckedIOException(malformed);
+        }
     }
 
     void main(String... args) {

@@ -45,26 +45,7 @@ public final class AnswerAssert extends AbstractAssert<AnswerAssert, Answer> {
 
     /// @param ids the ids of the quotes in the body, in order
     public AnswerAssert hasQuotes(List<Long> ids) {
-        var found = actual.ids();
-        if (!found.equals(ids)) failWithMessage("%s", difference(found, ids));
+        new IdsAssert(actual.ids()).areExactly(ids);
         return this;
-    }
-
-    /// Says in few words how a list of ids differs from what it should be.
-    static String difference(List<Long> found, List<Long> wanted) {
-        var missing = wanted.stream().filter(id -> !found.contains(id)).toList();
-        var extra = found.stream().filter(id -> !wanted.contains(id)).distinct().toList();
-        var twice = found.stream().filter(id -> Collections.frequency(found, id) > 1).distinct().toList();
-        var parts = new ArrayList<String>();
-        if (!missing.isEmpty()) parts.add("missing: " + some(missing));
-        if (!extra.isEmpty()) parts.add("too many: " + some(extra));
-        if (!twice.isEmpty()) parts.add("more than once: " + some(twice));
-        if (parts.isEmpty()) parts.add("the right quotes in another order: " + some(found));
-        return String.join(" · ", parts);
-    }
-
-    private static String some(List<Long> ids) {
-        var shown = ids.stream().limit(6).map(String::valueOf).collect(Collectors.joining(" ", "ids ", ""));
-        return ids.size() <= 6 ? shown : shown + " … (" + ids.size() + ")";
     }
 }

@@ -3,7 +3,7 @@ package wirelab;
 import module java.base;
 import market.Market;
 import market.Quote;
-import mockwebserver3.MockWebServer;
+import mockwebserver3.*;
 import org.assertj.core.api.Assertions;
 import org.junit.jupiter.api.*;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -54,9 +54,32 @@ public abstract class Checks {
         return Assertions.assertThat(duration);
     }
 
+    /// @param ids of quotes, in the order in which they came
+    protected static IdsAssert assertIds(List<Long> ids) { return new IdsAssert(ids); }
+
+    /// The numbers from `first` to `last`.
+    protected static List<Long> ids(long first, long last) {
+        return LongStream.rangeClosed(first, last).boxed().toList();
+    }
+
     // ---- the server
 
     protected Subject.Settings settings() { return bench.subject.settings(); }
+
+    /// Starts the server anew with a shorter `MAX_WAIT_MS`, where it can be told; the longest wait
+    /// that it then has.
+    protected Duration restartWithLongestWait(Duration wanted) {
+        bench.subject.restart(new Subject.Settings(settings().feedCapacity(), wanted));
+        reconnect();
+        return settings().longestWait();
+    }
+
+    /// Ends the server as its user would. False where that can't be done.
+    protected boolean stopServer() {
+        if (!bench.subject.canStop()) return false;
+        bench.subject.stop();
+        return true;
+    }
 
     protected OptionalInt platformThreads() { return bench.subject.platformThreads(); }
 
@@ -134,6 +157,11 @@ public abstract class Checks {
         throw new AssertionError("" + answer);
     }
 
+    /// A request that never ends on its own; many of them share no connection.
+    protected List<Pending> start(int count, String path) {
+        return IntStream.range(0, count).mapToObj(_ -> start(path)).toList();
+    }
+
     /// How many listeners the server says it has.
     protected int listeners() { return get("/health").json().path("listeners").asInt(-1); }
 
@@ -156,6 +184,8 @@ public abstract class Checks {
         return tap;
     }
 
+    private synchronized void reconnect() { tap = null; }
+
     private <T extends AutoCloseable> T watch(T closeable) {
         open.add(closeable);
         return closeable;
@@ -164,8 +194,8 @@ public abstract class Checks {
     /// A request under way.
     protected static final class Pending implements AutoCloseable {
         private final Http http;
-        private final CompletableFuture<Answer> answer = new CompletableFuture<>();
         private final long sentAt;
+        private final CompletableFuture<Answer> answer = new CompletableFuture<>();
 
         private Pending(Http http, String path, String... headers) {
             this.http = http;
@@ -198,8 +228,14 @@ public abstract class Checks {
             }
         }
 
-        /// From sending the request to its answer.
+        /// From sending the request to its answer, which has come.
         public Duration took() { return Duration.ofNanos(answer().at() - sentAt); }
+
+        /// After the answer: a further GET on the same connection.
+        public Pending then(String path) {
+            answer();
+            return new Pending(http, path);
+        }
 
         public void hangUp() { http.close(); }
 
@@ -218,7 +254,7 @@ public abstract class Checks {
     }
 
     /// A server of ours that answers as `dispatcher` says.
-    protected MockWebServer serve(mockwebserver3.Dispatcher dispatcher) throws IOException {
+    protected MockWebServer serve(Dispatcher dispatcher) throws IOException {
         var server = watch(new MockWebServer());
         server.setServerSocketFactory(new NoDelay());
         server.setDispatcher(dispatcher);
@@ -248,6 +284,30 @@ public abstract class Checks {
     /// What crossed the tap so far.
     protected List<Exchange> exchanges() { return tap.exchanges(); }
 
+    /// From each answer to the next request, milliseconds.
+    protected List<Long> pauses() {
+        var requests = exchanges();
+        return IntStream.range(1, requests.size()).filter(i -> requests.get(i - 1).answer() != null)
+            .mapToObj(i -> requests.get(i).requestedAt() - requests.get(i - 1).answeredAt())
+            .map(nanos -> nanos / 1_000_000).toList();
+    }
+
+    /// 200 with this value as JSON, not to be cached.
+    protected static MockResponse.Builder json(Object value) {
+        try {
+            return new MockResponse.Builder().setHeader("Content-Type", "application/json")
+                .setHeader("Cache-Control", "no-store").body(Market.JSON.writeValueAsString(value));
+        } catch (IOException cause) {
+            throw new UncheckedIOException(cause);
+        }
+    }
+
+    /// Quotes with the ids from `first` to `last`.
+    protected static List<Quote> quotes(long first, long last) {
+        return LongStream.rangeClosed(first, last)
+            .mapToObj(id -> new Quote(id, "BTC", 64_000 + id, 64_001 + id, 1_718_000_000_000L)).toList();
+    }
+
     // ---- for the referee
 
     String promised() { return expected; }
@@ -269,8 +329,8 @@ public abstract class Checks {
         for (var closeable : open.reversed()) {
             try {
                 closeable.close();
-            } catch (Exception alreadyGone) {
-                // The check is over; what it used can't change its verdict.
+            } catch (Exception | AssertionError alreadyGone) {
+                // MockWebServer asserts that it could close in time. The check is over; what it used can't change its verdict.
             }
         }
     }

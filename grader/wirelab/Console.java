@@ -13,6 +13,8 @@ final class Console {
     private final boolean all;
     private final boolean trace;
     private final boolean colour;
+    private boolean broke;
+    private int waiting;
 
     /// @param source the student's file, to find its TODOs; null when there is none
     /// @param all    show every broken promise, not only the first
@@ -30,9 +32,14 @@ final class Console {
     void title() { out.println("lab %02d · %s".formatted(number, labTitle)); }
 
     void show(Outcome outcome) {
-        if (outcome.passed()) out.println("  " + green("✔") + " " + title(outcome));
-        else if (!(outcome.verdict() instanceof Verdict.Skipped)) showBroken(outcome);
-        else if (all) out.println("  · " + title(outcome) + "   skipped: " + ((Verdict.Skipped) outcome.verdict()).because());
+        if (broke && !all) waiting++;
+        else if (outcome.passed()) out.println("  " + green("✔") + " " + title(outcome));
+        else if (outcome.verdict() instanceof Verdict.Skipped skipped)
+            out.println("  · " + title(outcome) + "   skipped: " + skipped.because());
+        else {
+            showBroken(outcome);
+            broke = broke || !outcome.claim().bonus();
+        }
     }
 
     private static String title(Outcome outcome) {
@@ -94,18 +101,18 @@ final class Console {
     int summary(List<Outcome> outcomes, Duration took, String again) {
         var regular = outcomes.stream().filter(outcome -> !outcome.claim().bonus()).toList();
         var passed = regular.stream().filter(Outcome::passed).count();
-        var bonus = outcomes.stream().filter(outcome -> outcome.claim().bonus() && outcome.passed()).count();
-        var broken = outcomes.stream().filter(Console::broken).map(Outcome::claim).toList();
-        var waiting = outcomes.stream().filter(outcome -> outcome.verdict() instanceof Verdict.Skipped).count();
-        if (!all && waiting > 0) out.println("  · " + waiting + " more wait for this one");
-        out.println(passed + " of " + regular.size() + (bonus > 0 ? " + " + bonus + " bonus" : "") + " · " + seconds(took) + " · "
-            + next(broken, waiting, again));
+        var bonus = outcomes.stream().filter(Outcome::passed).count() - passed;
+        if (waiting > 0) out.println("  · " + waiting + " more wait for this one");
+        out.println(passed + " of " + regular.size() + (bonus > 0 ? " + " + bonus + " bonus" : "")
+            + " · " + seconds(took) + " · " + next(outcomes, again));
         return code(outcomes);
     }
 
-    private static String next(List<Claim> broken, long skipped, String again) {
+    private static String next(List<Outcome> outcomes, String again) {
+        var broken = outcomes.stream().filter(Console::broken).map(Outcome::claim).toList();
         var first = broken.stream().filter(claim -> !claim.bonus()).findFirst();
         if (first.isPresent()) return "next: fix TODO " + first.get().todo() + ", then `" + again + "`";
+        var skipped = outcomes.stream().filter(outcome -> outcome.verdict() instanceof Verdict.Skipped).count();
         if (skipped > 0) return skipped + " skipped";
         return "all kept" + (broken.isEmpty() ? "" : ", bonus left: TODO " + broken.getFirst().todo());
     }

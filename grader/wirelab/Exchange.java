@@ -8,7 +8,7 @@ import module java.base;
 /// @param requestedAt when the request's first byte crossed, System.nanoTime()
 /// @param answeredAt  when the answer's first byte crossed, System.nanoTime()
 public record Exchange(Message request, Message answer, long requestedAt, long answeredAt) {
-    private static final int SHOWN = 4;
+    private static final int SHOWN = 3;
     private static final int WIDTH = 110;
     private static final Set<String> NOISE =
         Set.of("host", "date", "connection", "content-length", "user-agent", "accept-encoding", "transfer-encoding");
@@ -27,19 +27,20 @@ public record Exchange(Message request, Message answer, long requestedAt, long a
         return lines;
     }
 
-    /// Many publications in a row are one line.
+    /// Many publications, or the same question with the same answer again and again, are one line.
     private boolean looksLike(Exchange next) {
-        return request.method().equals("POST") && next.request.start().equals(request.start())
-            && answer != null && next.answer != null && next.answer.start().equals(answer.start());
+        if (!next.request.start().equals(request.start()) || answer == null || next.answer == null) return false;
+        return answer.start().equals(next.answer.start())
+            && (request.method().equals("POST") || Arrays.equals(answer.body(), next.answer.body()));
     }
 
     private static List<String> lines(List<Exchange> group) {
         var last = group.getLast();
-        if (group.size() > 1) return List.of(
-            "> " + last.request.start().replaceFirst(" HTTP/1.1$", "") + "   × " + group.size(),
-            "< " + last.answer.start().substring(9) + "   each");
-        var lines = new ArrayList<String>();
-        lines.addAll(lines("> ", last.request.start().replaceFirst(" HTTP/1.1$", ""), last.request));
+        var times = group.size() > 1 ? "   × " + group.size() : "";
+        var request = last.request.start().replaceFirst(" HTTP/1.1$", "") + times;
+        if (group.size() > 1 && last.request.method().equals("POST"))
+            return List.of("> " + request, "< " + last.answer.start().substring(9) + "   each");
+        var lines = new ArrayList<>(lines("> ", request, last.request));
         if (last.answer == null) lines.add("< (nothing came back)");
         else lines.addAll(lines("< ", last.answer.start().replaceFirst("^HTTP/1.1 ", ""), last.answer));
         return lines;

@@ -8,16 +8,14 @@ final class Forked implements Subject {
 
     private final List<String> server;
     private final List<String> client;
-    private final Settings settings;
-    private final Map<String, String> variables;
+    private Settings settings;
     private Child child;
     private URI url;
 
-    private Forked(List<String> server, List<String> client, Settings settings, Map<String, String> variables) {
+    private Forked(List<String> server, List<String> client, Settings settings) {
         this.server = server;
         this.client = client;
         this.settings = settings;
-        this.variables = variables;
     }
 
     /// A lab that is already compiled.
@@ -27,12 +25,12 @@ final class Forked implements Subject {
         var java = List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
             "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classpath, name);
         return new Forked(with(java, "serve", "--port", "0", "--ticker", "0"), with(java, "client"),
-            Settings.BRISK, Settings.BRISK.variables());
+            Settings.BRISK);
     }
 
     /// A command of the shell: it must serve on 127.0.0.1 at `PORT`.
     static Forked command(String command) {
-        return new Forked(List.of("sh", "-c", command), null, Settings.PROMISED, Map.of());
+        return new Forked(List.of("sh", "-c", command), null, Settings.PROMISED);
     }
 
     private static List<String> with(List<String> command, String... more) {
@@ -41,6 +39,13 @@ final class Forked implements Subject {
 
     @Override public Settings settings() { return settings; }
 
+    /// A foreign server needn't know the settings: it keeps what is promised.
+    @Override public synchronized void restart(Settings wanted) {
+        if (client == null) return;
+        stop();
+        settings = wanted;
+    }
+
     @Override public synchronized URI url() {
         if (url == null) start();
         return url;
@@ -48,7 +53,7 @@ final class Forked implements Subject {
 
     private void start() {
         var port = client == null ? freePort() : 0;
-        var environment = new HashMap<>(variables);
+        var environment = new HashMap<>(client == null ? Map.of() : settings.variables());
         environment.put("PORT", "" + port);
         child = new Child(server, environment, _ -> {});
         var deadline = Deadline.in(START);
@@ -114,8 +119,10 @@ final class Forked implements Subject {
         };
     }
 
+    @Override public boolean canStop() { return true; }
+
     @Override public synchronized void stop() {
-        if (child != null) child.kill();
+        if (child != null) child.end();
         child = null;
         url = null;
     }
@@ -185,6 +192,18 @@ final class Forked implements Subject {
                 .map(line -> "printed: " + (line.length() > 200 ? line.substring(0, 200) + "…" : line))
                 .forEach(line -> how.add(1, line));
             return Optional.of(how);
+        }
+
+        /// SIGTERM to it and its descendants, a second to obey, then SIGKILL.
+        void end() {
+            var family = Stream.concat(process.descendants(), Stream.of(process.toHandle())).toList();
+            family.forEach(ProcessHandle::destroy);
+            try {
+                process.waitFor(1, TimeUnit.SECONDS);
+            } catch (InterruptedException hurry) {
+                Thread.currentThread().interrupt();
+            }
+            family.forEach(ProcessHandle::destroyForcibly);
         }
 
         void kill() {

@@ -9,14 +9,17 @@ import market.Market;
 /// A lab's code in this JVM: the fastest way to check it, and a debugger can stop in it.
 final class InJvm implements Subject {
     private final Lab lab;
+    private Settings settings = Settings.BRISK;
     private Javalin running;
 
-    InJvm(Lab lab) {
-        this.lab = lab;
-        settings().variables().forEach(System::setProperty);
-    }
+    InJvm(Lab lab) { this.lab = lab; }
 
-    @Override public Settings settings() { return Settings.BRISK; }
+    @Override public Settings settings() { return settings; }
+
+    @Override public synchronized void restart(Settings wanted) {
+        stop();
+        settings = wanted;
+    }
 
     @Override public synchronized URI url() {
         if (running == null) running = start();
@@ -24,8 +27,9 @@ final class InJvm implements Subject {
     }
 
     private Javalin start() {
+        settings.variables().forEach(System::setProperty);
         try {
-            return lab.server.apply(new Feed(settings().feedCapacity())).start("127.0.0.1", 0);
+            return lab.server.apply(new Feed(settings.feedCapacity())).start("127.0.0.1", 0);
         } catch (RuntimeException | LinkageError cause) {
             throw new Died(describe("the server does not start", cause));
         }
@@ -72,8 +76,15 @@ final class InJvm implements Subject {
         return List.of(what + ": " + cause + line.orElse(""));
     }
 
+    @Override public boolean canStop() { return true; }
+
     @Override public synchronized void stop() {
-        if (running != null) running.stop();
+        var stopping = running;
         running = null;
+        try {
+            if (stopping != null) stopping.stop();
+        } catch (RuntimeException unwilling) {
+            // What it still holds is the student's; it ends with this JVM.
+        }
     }
 }

@@ -3,6 +3,7 @@ package wirelab;
 import module java.base;
 import java.lang.reflect.Method;
 import org.junit.jupiter.api.extension.*;
+import org.opentest4j.TestAbortedException;
 
 /// Forms the verdict of each check: runs it under a limit, and tells a broken promise from a dead subject,
 /// from one that doesn't answer, and from a fault of the kit.
@@ -59,6 +60,7 @@ final class Referee implements InvocationInterceptor {
             case Http.NoAnswer none when none.limit != null ->
                 new Verdict.TimedOut(none.getMessage(), none.limit, checks.transcript());
             case Http.NoAnswer none -> checks.died(Duration.ofMillis(250)).orElseGet(() -> checks.fail(List.of(none.getMessage())));
+            case TestAbortedException aborted -> new Verdict.Skipped(aborted.getMessage());
             case CancellationException _ -> new Verdict.Skipped("the run was cancelled");
             default -> new Verdict.KitFault(thrown.toString(), Stream.of(thrown.getStackTrace()).map(Object::toString).toList());
         };

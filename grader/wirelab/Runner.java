@@ -21,16 +21,23 @@ final class Runner {
         var mute = claims.stream().filter(claim -> claim.client() && !subject.hasClient()).toList();
         mute.forEach(claim -> outcomes.add(new Outcome(claim, NO_CLIENT, Duration.ZERO)));
         var bench = new Bench(subject, stopAtFirst, outcomes::add);
-        var lanes = claims.stream().filter(claim -> !mute.contains(claim)).collect(Collectors.partitioningBy(Claim::client));
-        var clients = Thread.ofVirtual().name("client checks").start(() -> execute(checks, lanes.get(true), bench));
+        var lanes = claims.stream().filter(claim -> !mute.contains(claim))
+            .collect(Collectors.partitioningBy(Claim::client));
+        // Client checks mostly wait, and share nothing: each has a server of its own.
+        var clients = lanes.get(true).stream().map(claim -> Thread.ofVirtual().name("client check")
+            .start(() -> execute(checks, List.of(claim), bench))).toList();
         execute(checks, lanes.get(false), bench);
-        if (bench.stopped().isPresent()) clients.interrupt();
+        if (bench.stopped().isPresent()) clients.forEach(Thread::interrupt);
+        join(clients);
+        return outcomes.all();
+    }
+
+    private static void join(List<Thread> threads) {
         try {
-            clients.join();
+            for (var thread : threads) thread.join();
         } catch (InterruptedException cancelled) {
             throw new CancellationException("interrupted");
         }
-        return outcomes.all();
     }
 
     private static void execute(Class<? extends Checks> checks, List<Claim> claims, Bench bench) {

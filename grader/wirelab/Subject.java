@@ -11,8 +11,8 @@ public sealed interface Subject extends AutoCloseable permits InJvm, Forked, Rem
     record Settings(int feedCapacity, Duration longestWait) {
         /// What the labs promise.
         static final Settings PROMISED = new Settings(10_000, Duration.ofSeconds(30));
-        /// Smaller, so that a check of a limit takes milliseconds.
-        static final Settings BRISK = new Settings(1_000, Duration.ofMillis(400));
+        /// A smaller log, so that it is full within milliseconds.
+        static final Settings BRISK = new Settings(1_000, PROMISED.longestWait);
 
         Map<String, String> variables() {
             return Map.of("FEED_CAPACITY", "" + feedCapacity, "MAX_WAIT_MS", "" + longestWait.toMillis());
@@ -34,6 +34,9 @@ public sealed interface Subject extends AutoCloseable permits InJvm, Forked, Rem
 
     Settings settings();
 
+    /// Starts the server anew with other settings, where that is possible; [#settings] tells.
+    void restart(Settings wanted);
+
     /// Where its server listens; starts it first if it isn't running.
     URI url();
 
@@ -49,7 +52,10 @@ public sealed interface Subject extends AutoCloseable permits InJvm, Forked, Rem
     /// Starts its client; each value that the client delivers is offered to `sink` as JSON, false refuses it.
     Following follow(URI base, long after, Duration every, Predicate<String> sink);
 
-    /// Ends the server; the next [#url] starts a new one.
+    /// Whether [#stop] ends the server, as its user would: with SIGTERM, or `Javalin.stop()`.
+    boolean canStop();
+
+    /// Ends the server, gently for a second, then by force; the next [#url] starts a new one.
     void stop();
 
     @Override default void close() { stop(); }

@@ -1,0 +1,223 @@
+///usr/bin/env jbang "$0" "$@" ; exit $?
+//JAVA 25+
+//DEPS ../labs/market/Market.java
+//DEPS ../grader/wirelab/Wirelab.java
+
+import module java.base;
+import module java.net.http;
+import io.javalin.Javalin;
+import io.javalin.config.JavalinConfig;
+import io.javalin.http.Context;
+import java.net.http.HttpResponse.BodyHandlers;
+import market.*;
+import wirelab.Lab;
+
+/// # Lab 02: long polling
+/// The server holds the request until there is news, so news arrives at once and silence costs
+/// nothing. Your job: never miss a quote, never hold a thread, never keep a client that is gone.
+///
+/// Check it with `jbang lab02.java`; play with `jbang lab02.java serve` and
+/// `curl -i 'http://127.0.0.1:7002/quotes?after=3&wait=5'`.
+///
+/// ## The server: `GET /quotes?after=N&wait=S`
+/// - Quotes after N are there: 200 at once, a JSON array of all of them (at most 500, oldest first).
+/// - Else the request is held: until a quote comes (200, at once), or until S seconds have passed:
+///   204 without a body (RFC 9110 §15.3.5). Exactly one answer. Quotes that were published in one
+///   go come back as one array, not one by one.
+/// - Nobody misses a quote: not one that is published between two polls, nor one that is published
+///   while the server looks. Everybody who waits gets it.
+/// - S is a number of seconds from 0, fractions allowed (`0.25`); none means 0. More than 30 is
+///   taken as 30: setting `MAX_WAIT_MS`, default 30000. Anything else (empty, `-1`, `x`, `NaN`,
+///   `1e3`) → 400. N as in lab 01: no whole number from 0 → 400; none = from the oldest kept;
+///   quotes after N were dropped → 410.
+/// - `Cache-Control: no-store` on every answer (RFC 9111 §5.2.2.5).
+/// - 500 clients that wait cost no thread of the operating system each, and `/health` still answers.
+/// - A client that hangs up is forgotten at once: `/health` counts the feed's open listeners, and
+///   each request that waits holds one. [HangUp#watch] tells when a client hangs up.
+/// - Bonus: when the server stops, those who wait are answered (204 or 503), not cut off.
+///
+/// `throw new Problem(400, "what is wrong")` answers with that status, as JSON that says why.
+/// `POST /quotes` and `GET /health` are given; `POST /quotes` calls the feed's listeners.
+///
+/// ## The client: `follow(base, after, sink)`
+/// - Asks with `wait`, gives each quote to `sink` once and in order, and asks again at once with the
+///   new cursor. After a 204 the cursor stays. One request at a time.
+/// - An error (500 and above, 429, no answer) is no reason to give up, nor to hammer: before the
+///   n-th try in a row it waits 50 ms × 2^(n-1), at most 5 s, less up to a quarter at random; a good
+///   answer starts afresh. Any other status won't get better: throw an IllegalStateException.
+/// - A quote counts as delivered when `sink` returned. It runs until its thread is interrupted.
+class lab02 {
+    static final int LIMIT = 500;
+
+    static Javalin server(Feed feed) {
+        var waiting = new Waiting();
+        return Javalin.create(config -> {
+            Market.routes(config, feed);
+            configure(config);
+            config.routes.get("/quotes", ctx -> poll(ctx, feed, waiting));
+            // A server that stops tells those who wait, and takes the time to answer them.
+            config.events.serverStopping(waiting::dismiss);
+            config.jetty.modifyServer(server -> server.setStopTimeout(3000));
+        });
+    }
+
+    /// On which threads the handlers run.
+    static void configure(JavalinConfig config) {
+        // A virtual thread that waits holds no thread of the operating system: blocking is cheap.
+        config.concurrency.useVirtualThreads = true;
+    }
+
+    /// Reads the query parameter `wait`; null when there is none.
+    static Duration wait(String wait) {
+        if (wait == null) return Duration.ZERO;
+        // Double.parseDouble alone would also take "NaN", "1e3", "0x1p3" and "5d".
+        if (!wait.matches("[0-9]+(\\.[0-9]+)?"))
+            throw new Problem(400, "wait: '" + wait + "', must be a number of seconds like 0.25");
+        var longest = Market.setting("MAX_WAIT_MS", 30_000);
+        // Clamped before it becomes a long: a number of 400 digits is still a number.
+        return Duration.ofNanos((long) (Math.min(Double.parseDouble(wait) * 1e3, longest) * 1e6));
+    }
+
+    /// Answers `GET /quotes`.
+    static void poll(Context ctx, Feed feed, Waiting waiting) {
+        ctx.header("Cache-Control", "no-store");
+        var after = cursor(ctx.queryParam("after"), feed);
+        var wait = wait(ctx.queryParam("wait"));
+        if (feed.forgot(after))
+            throw new Problem(410, "after: " + after + ", kept are quotes from " + feed.oldest());
+        var quotes = feed.after(after, LIMIT);
+        if (quotes.isEmpty() && wait.isPositive()) quotes = hold(ctx, feed, after, wait, waiting);
+        // 204, not 404: the resource exists, it has nothing new to say.
+        if (quotes.isEmpty()) ctx.status(204);
+        else Market.json(ctx, quotes);
+    }
+
+    /// Waits for news, but no longer than the client is there and the server runs.
+    static List<Quote> hold(Context ctx, Feed feed, long after, Duration wait, Waiting waiting) {
+        var waiter = Thread.currentThread();
+        try (var _ = HangUp.watch(ctx, waiter::interrupt); var _ = waiting.enter(waiter)) {
+            return await(feed, after, wait);
+        } catch (InterruptedException goneOrStopping) {
+            return List.of();
+        } finally {
+            // An interrupt that came a moment too late must not hit what this thread does next.
+            Thread.interrupted();
+        }
+    }
+
+    /// The quotes after this cursor as soon as there are some; none when `wait` has passed.
+    static List<Quote> await(Feed feed, long after, Duration wait) throws InterruptedException {
+        var news = new Semaphore(0);
+        try (var _ = feed.listen(_ -> news.release())) {
+            // Listen first, then look: a quote published in between is seen by one of the two.
+            var quotes = feed.after(after, LIMIT);
+            if (quotes.isEmpty() && news.tryAcquire(wait.toNanos(), TimeUnit.NANOSECONDS))
+                quotes = feed.after(after, LIMIT);
+            return quotes;
+        }
+    }
+
+    /// The requests that wait, so that a server that stops can end their waiting.
+    static final class Waiting {
+        private final Set<Thread> waiters = ConcurrentHashMap.newKeySet();
+        private volatile boolean stopping;
+
+        interface Entry extends AutoCloseable {
+            @Override void close();
+        }
+
+        Entry enter(Thread waiter) {
+            waiters.add(waiter);
+            // Whoever enters while dismiss() runs is seen by it, or sees it.
+            if (stopping) waiter.interrupt();
+            return () -> waiters.remove(waiter);
+        }
+
+        void dismiss() {
+            stopping = true;
+            waiters.forEach(Thread::interrupt);
+        }
+    }
+
+    // Given for the server.
+
+    /// Reads the query parameter `after`, as in lab 01; null when there is none.
+    static long cursor(String after, Feed feed) {
+        if (after == null) return feed.oldest() - 1;
+        try {
+            if (after.matches("[0-9]+")) return Long.parseLong(after);
+        } catch (NumberFormatException tooLarge) {
+            // 20 digits get the same answer as a word.
+        }
+        throw new Problem(400, "after: '" + after + "', must be a whole number from 0");
+    }
+
+    /// Gives every quote after `after` to `sink`, once and in order, until its thread is interrupted.
+    static void follow(URI base, long after, Consumer<Quote> sink) throws InterruptedException {
+        try (var http = client()) {
+            var failures = 0;
+            for (var cursor = after; ; ) {
+                try {
+                    var quotes = quotes(http.send(poll(base, cursor), BodyHandlers.ofByteArray()));
+                    // A 204 brings no quotes: the cursor stays.
+                    cursor = deliver(quotes, cursor, sink);
+                    if (quotes.isEmpty() || cursor == quotes.getLast().id()) {
+                        failures = 0;
+                        continue;
+                    }
+                } catch (IOException temporary) {
+                    // The server is overloaded, restarts, or was never there: same cursor, later.
+                }
+                Thread.sleep(backOff(++failures));
+            }
+        }
+    }
+
+    /// How long to wait after this many failures in a row.
+    static Duration backOff(int failures) {
+        var longest = Math.min(5_000, 50 * (1L << Math.min(failures - 1, 10)));
+        // Up to a quarter less, at random: clients that met one outage must not come back in step.
+        return Duration.ofMillis(longest - ThreadLocalRandom.current().nextLong(longest / 4 + 1));
+    }
+
+    // Given for the client.
+
+    static HttpClient client() {
+        return HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+    }
+
+    static HttpRequest poll(URI base, long cursor) {
+        return HttpRequest.newBuilder(base.resolve("/quotes?after=" + cursor + "&wait=25"))
+            .timeout(Duration.ofSeconds(35)).build();
+    }
+
+    /// The quotes of an answer, none for a 204.
+    ///
+    /// @throws IOException           if asking again may help
+    /// @throws IllegalStateException if it won't: that is for a person
+    static List<Quote> quotes(HttpResponse<byte[]> answer) throws IOException {
+        var status = answer.statusCode();
+        if (status == 200) return List.of(Market.JSON.readValue(answer.body(), Quote[].class));
+        if (status == 204) return List.of();
+        if (status == 429 || status >= 500) throw new IOException("the server answers " + status);
+        throw new IllegalStateException(answer.uri() + " answers " + status);
+    }
+
+    /// Hands the quotes over one by one; returns the cursor of the last one that was taken.
+    static long deliver(List<Quote> quotes, long cursor, Consumer<Quote> sink) {
+        for (var quote : quotes) {
+            try {
+                sink.accept(quote);
+            } catch (RuntimeException refused) {
+                return cursor;
+            }
+            cursor = quote.id();
+        }
+        return cursor;
+    }
+
+    void main(String... args) {
+        Lab.number(2).server(lab02::server)
+            .<Quote>client((base, after, _, sink) -> follow(base, after, sink)).main(args);
+    }
+}
