@@ -74,10 +74,11 @@ public abstract class Checks {
         return settings().longestWait();
     }
 
-    /// Ends the server as its user would. False where that can't be done.
+    /// Begins to end the server, as its user would. False where that can't be done.
     protected boolean stopServer() {
         if (!bench.subject.canStop()) return false;
-        bench.subject.stop();
+        var stopping = Thread.ofVirtual().name("stop").start(bench.subject::stop);
+        open.addFirst(stopping::join);
         return true;
     }
 
@@ -119,6 +120,23 @@ public abstract class Checks {
                 for (var i = 0; i < flight; i++) answers.add(http.answer(method, SOON, false));
             }
             return answers;
+        }
+    }
+
+    /// The same request with each of these bodies, on a connection each, at the same moment: the last
+    /// byte of each is held back until all others are sent. The answers in the order of the bodies.
+    protected List<Answer> together(String method, String path, List<String> bodies, String... headers) {
+        var requests = bodies.stream().map(body -> body.getBytes(StandardCharsets.UTF_8))
+            .map(body -> Http.request(method, path, body, headers)).toList();
+        var connections = requests.stream().map(_ -> connect()).toList();
+        try {
+            for (var i = 0; i < requests.size(); i++)
+                connections.get(i).send(Arrays.copyOf(requests.get(i), requests.get(i).length - 1));
+            for (var i = 0; i < requests.size(); i++)
+                connections.get(i).send(Arrays.copyOfRange(requests.get(i), requests.get(i).length - 1, requests.get(i).length));
+            return connections.stream().map(http -> http.answer(method, SOON, false)).toList();
+        } finally {
+            connections.forEach(Http::close);
         }
     }
 
@@ -167,7 +185,12 @@ public abstract class Checks {
 
     /// Asks again every few milliseconds until `wanted` holds; the last value either way.
     protected static <T> T eventually(Supplier<T> value, Predicate<T> wanted) {
-        var deadline = Deadline.in(SOON);
+        return eventually(SOON, value, wanted);
+    }
+
+    /// @param limit how long to ask
+    protected static <T> T eventually(Duration limit, Supplier<T> value, Predicate<T> wanted) {
+        var deadline = Deadline.in(limit);
         while (true) {
             var now = value.get();
             if (wanted.test(now) || deadline.passed()) return now;

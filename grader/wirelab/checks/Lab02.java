@@ -56,12 +56,12 @@ public class Lab02 extends Checks {
     @Test @Order(3) @Tag("TODO-3")
     void silence_ends_with_204_when_the_wait_is_over_and_with_one_answer_only() {
         var before = publish().id();
-        var silent = start(path(before, 0.3));
+        var silent = start(path(before, 0.2));
         assertThat(silent.answer()).as(promise("204 and no body", "RFC 9110 §15.3.5",
             "404 would say that /quotes doesn't exist")).hasStatus(204).hasNoBody();
-        assertThat(silent.took()).as(promise("it after 0.3 s", "lab text"))
+        assertThat(silent.took()).as(promise("it after 0.2 s", "lab text"))
             .overridingErrorMessage("it after %d ms", silent.took().toMillis())
-            .isBetween(Duration.ofMillis(295), Duration.ofSeconds(2));
+            .isBetween(Duration.ofMillis(195), Duration.ofSeconds(2));
 
         // Some waits end just before the quote, some just after, some at the same moment.
         var waiting = IntStream.range(0, 24).mapToObj(i -> start(path(before, 0.02 + 0.004 * i))).toList();
@@ -85,10 +85,10 @@ public class Lab02 extends Checks {
         assertThat(get(path(before, 5))).as(promise("the quote from before this poll", "lab text"))
             .hasQuotes(List.of(between));
 
-        // All clients have the newest quote and ask for the next, which comes just then, 150 times.
+        // All clients have the newest quote and ask for the next, which comes just then, 80 times.
         var cursor = between;
         var polls = start(16, path(cursor, 10));
-        for (var round = 0; round < 150; round++) {
+        for (var round = 0; round < 80; round++) {
             var id = publish().id();
             promise("quote " + id + " to every client, published while their polls arrived", "lab text",
                 "look, then listen misses what comes in between: listen first");
@@ -166,17 +166,18 @@ public class Lab02 extends Checks {
             promise("400 to wait=" + wait, "RFC 9110 §15.5.1");
             assertThat(get(path(before - 1, wait))).hasStatus(400);
         }
-        var longest = restartWithLongestWait(Duration.ofMillis(200));
+        var longest = restartWithLongestWait(Duration.ofMillis(100));
         try {
             var last = publish().id();
             promise("204 after the longest wait, " + longest.toMillis() + " ms", "lab text",
                 "whoever may ask for a year holds a connection for a year");
-            for (var wait : List.of("3600", "99999999999999999999")) {
-                var held = start(path(last, wait));
-                assertThat(held.answer(longest.plus(SOON))).hasStatus(204);
-                assertThat(held.took()).overridingErrorMessage("it after %d ms", held.took().toMillis())
+            var held = Stream.of("3600", "99999999999999999999")
+                .map(wait -> start(path(last, wait))).toList();
+            for (var one : held) {
+                assertThat(one.answer(longest.plus(SOON))).hasStatus(204);
+                assertThat(one.took()).overridingErrorMessage("it after %d ms", one.took().toMillis())
                     .isGreaterThan(longest.minusMillis(5));
-                held.hangUp();
+                one.hangUp();
             }
         } finally {
             restartWithLongestWait(Duration.ofSeconds(30));
@@ -233,15 +234,15 @@ public class Lab02 extends Checks {
         var number = new AtomicInteger();
         var server = serve(new Dispatcher() {
             @Override public MockResponse dispatch(RecordedRequest request) throws InterruptedException {
-                return number.incrementAndGet() > 4 ? held.dispatch(request)
+                return number.incrementAndGet() > 3 ? held.dispatch(request)
                     : new MockResponse.Builder().code(503).build();
             }
         });
         try (var client = follow(server, 0, Duration.ofSeconds(1))) {
-            assertIds(client.ids(2)).as(promise("quotes 1 and 2 after four answers of 503",
+            assertIds(client.ids(2)).as(promise("quotes 1 and 2 after three answers of 503",
                 "RFC 9110 §15.6.4")).areExactly(ids(1, 2));
-            var pauses = pauses().subList(0, 4);
-            for (var i = 0; i < 4; i++) {
+            var pauses = pauses().subList(0, 3);
+            for (var i = 0; i < 3; i++) {
                 var longest = 50L << i;
                 assertThat(pauses.get(i)).as(promise("before try " + (i + 2) + " a pause of "
                     + longest * 3 / 4 + "–" + longest + " ms", "lab text",
@@ -260,7 +261,10 @@ public class Lab02 extends Checks {
 
         promise("204 or 503 to each who waits", "RFC 9110 §15.6.4",
             "a connection that breaks off makes a client wonder what happened");
-        for (var one : waiting) assertThat(one.answer()).hasStatus(204, 503);
+        for (var one : waiting) {
+            assertThat(one.answer()).hasStatus(204, 503);
+            one.hangUp();
+        }
     }
 
     /// A correct server for the client; it holds a request for 40 ms, however long it may.
