@@ -23,7 +23,7 @@ import wirelab.Lab;
 /// - 200 and a JSON array of the quotes with an id above N, oldest first, at most 500; `[]` when
 ///   there are none. Without `after`: from the oldest quote that is kept.
 /// - Header `Next-After: M`: the cursor to send next, also when the array is empty.
-/// - Header `Cache-Control: no-store` (RFC 9111 §5.2.2.5): a poll answered from a cache sees no news.
+/// - Header `Cache-Control: no-store` (RFC 9111 §5.2.2.5): a cache that answers has no news.
 /// - N is not a whole number from 0 that fits a long (empty, `-1`, `+1`, `1.5`, `x`) → 400.
 /// - Quotes after N were dropped from the log ([Feed#forgot]) → 410: say that some are lost.
 /// - Bonus: each client address has an allowance of 100 polls that fills up again by 100 a second.
@@ -35,8 +35,8 @@ import wirelab.Lab;
 /// ## The client: `follow(base, after, every, sink)`
 /// - Polls, gives each quote to `sink` once and in order, waits `every`, polls again: never two
 ///   polls at once.
-/// - A quote counts as delivered when `sink` returned. If `sink` throws, the next poll asks for that
-///   quote again.
+/// - A quote counts as delivered when `sink` returned. If `sink` throws, the next poll asks for
+///   that quote again.
 /// - A 503 or 429, or no answer at all, is no reason to give up: it waits `Retry-After` seconds if
 ///   the answer says so (RFC 9110 §10.2.3), else `every`, and asks again. It runs until its thread
 ///   is interrupted.
@@ -120,7 +120,7 @@ class lab01 {
         }
     }
 
-    /// Gives every quote after `after` to `sink`, once and in order, until its thread is interrupted.
+    /// Gives every quote after `after` to `sink`, once and in order, until interrupted.
     static void follow(URI base, long after, Duration every, Consumer<Quote> sink)
             throws InterruptedException {
         try (var http = client()) {

@@ -20,7 +20,7 @@ import wirelab.Lab;
 /// `curl -i 'http://127.0.0.1:7002/quotes?after=3&wait=5'`.
 ///
 /// ## The server: `GET /quotes?after=N&wait=S`
-/// - Quotes after N are there: 200 at once, a JSON array of all of them (at most 500, oldest first).
+/// - Quotes after N are there: 200 at once, a JSON array of all of them, oldest first, at most 500.
 /// - Else the request is held: until a quote comes (200, at once), or until S seconds have passed:
 ///   204 without a body (RFC 9110 §15.3.5). Exactly one answer. Quotes that were published in one
 ///   go come back as one array, not one by one.
@@ -31,7 +31,8 @@ import wirelab.Lab;
 ///   `1e3`) → 400. N as in lab 01: no whole number from 0 → 400; none = from the oldest kept;
 ///   quotes after N were dropped → 410.
 /// - `Cache-Control: no-store` on every answer (RFC 9111 §5.2.2.5).
-/// - 500 clients that wait cost no thread of the operating system each, and `/health` still answers.
+/// - 500 clients that wait cost no thread of the operating system each, and `/health` still
+///   answers.
 /// - A client that hangs up is forgotten at once: `/health` counts the feed's open listeners, and
 ///   each request that waits holds one. [HangUp#watch] tells when a client hangs up.
 /// - Bonus: when the server stops, those who wait are answered (204 or 503), not cut off.
@@ -40,11 +41,11 @@ import wirelab.Lab;
 /// `POST /quotes` and `GET /health` are given; `POST /quotes` calls the feed's listeners.
 ///
 /// ## The client: `follow(base, after, sink)`
-/// - Asks with `wait`, gives each quote to `sink` once and in order, and asks again at once with the
-///   new cursor. After a 204 the cursor stays. One request at a time.
-/// - An error (500 and above, 429, no answer) is no reason to give up, nor to hammer: before the
-///   n-th try in a row it waits 50 ms × 2^(n-1), at most 5 s, less up to a quarter at random; a good
-///   answer starts afresh. Any other status won't get better: throw an IllegalStateException.
+/// - Asks with `wait`, gives each quote to `sink` once and in order, and asks again at once with
+///   the new cursor. After a 204 the cursor stays. One request at a time.
+/// - An error (500 and above, 429, no answer) is no reason to give up, nor to hammer: after the
+///   n-th failure in a row it waits 50 ms × 2^(n-1), at most 5 s, less up to a quarter at random.
+///   A good answer starts afresh. Any other status won't get better: an IllegalStateException.
 /// - A quote counts as delivered when `sink` returned. It runs until its thread is interrupted.
 class lab02 {
     static final int LIMIT = 500;
@@ -152,7 +153,7 @@ class lab02 {
         throw new Problem(400, "after: '" + after + "', must be a whole number from 0");
     }
 
-    /// Gives every quote after `after` to `sink`, once and in order, until its thread is interrupted.
+    /// Gives every quote after `after` to `sink`, once and in order, until interrupted.
     static void follow(URI base, long after, Consumer<Quote> sink) throws InterruptedException {
         try (var http = client()) {
             var failures = 0;

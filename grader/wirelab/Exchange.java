@@ -13,6 +13,11 @@ public record Exchange(Message request, Message answer, long requestedAt, long a
     private static final Set<String> NOISE =
         Set.of("host", "date", "connection", "content-length", "user-agent", "accept-encoding", "transfer-encoding");
 
+    /// Whether an answer with this status came.
+    public boolean answered(int status) {
+        return answer != null && answer.start().contains(" " + status + " ");
+    }
+
     /// The last few exchanges as a person reads them: `>` what went to the server, `<` what came back.
     static List<String> transcript(List<Exchange> exchanges) {
         var groups = new ArrayDeque<List<Exchange>>();

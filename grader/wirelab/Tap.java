@@ -102,26 +102,16 @@ public final class Tap implements AutoCloseable {
 
         void pump(Socket from, Socket to, Recording recording, boolean answers) {
             var buffer = new byte[16 * 1024];
-            try {
+            try (var out = answers ? new Disturbed(to.getOutputStream()) : null) {
                 for (int count; (count = from.getInputStream().read(buffer)) >= 0; ) {
                     recording.add(buffer, count);
-                    if (answers) disturb(to, buffer, count);
+                    if (answers) out.pass(Arrays.copyOf(buffer, count));
                     else to.getOutputStream().write(buffer, 0, count);
                 }
+                if (answers) out.drain();
                 to.shutdownOutput();
             } catch (IOException | InterruptedException over) {
                 close();
-            }
-        }
-
-        private void disturb(Socket to, byte[] buffer, int count) throws IOException, InterruptedException {
-            if (stalled) return;
-            // Time itself is what these two are about.
-            if (delay.isPositive()) Thread.sleep(delay);
-            if (bytesPerSecond == 0) to.getOutputStream().write(buffer, 0, count);
-            else for (var i = 0; i < count; i++) {
-                to.getOutputStream().write(buffer[i]);
-                Thread.sleep(Duration.ofSeconds(1).dividedBy(bytesPerSecond));
             }
         }
 
@@ -131,19 +121,66 @@ public final class Tap implements AutoCloseable {
         }
 
         List<Exchange> exchanges() {
-            var requests = sent.read();
-            var answers = received.read();
+            var requests = sent.replay();
+            var answers = received.replay();
             var exchanges = new ArrayList<Exchange>();
             try {
                 for (Message request; ; ) {
-                    var requestedAt = sent.nanoTime(requests);
+                    var requestedAt = requests.nanoTime();
                     if ((request = Message.request(requests)) == null) return exchanges;
-                    var answeredAt = received.nanoTime(answers);
+                    var answeredAt = answers.nanoTime();
                     exchanges.add(new Exchange(request, Message.answer(answers, request.method()), requestedAt, answeredAt));
                 }
             } catch (IOException notHttp) {
                 return exchanges;
             }
+        }
+    }
+
+    /// Passes bytes on, in order: later by the delay, no faster than the rate, or not at all.
+    private final class Disturbed implements AutoCloseable {
+        private record Piece(byte[] bytes, long due) {}
+
+        private final OutputStream out;
+        private final BlockingQueue<Piece> late = new LinkedBlockingQueue<>();
+        private final Thread later;
+
+        Disturbed(OutputStream out) {
+            this.out = out;
+            later = delay.isZero() ? null : Thread.ofVirtual().name("tap, late").start(this::passLate);
+        }
+
+        void pass(byte[] bytes) throws IOException, InterruptedException {
+            if (stalled) return;
+            if (later != null) late.add(new Piece(bytes, System.nanoTime() + delay.toNanos()));
+            else if (bytesPerSecond == 0) out.write(bytes);
+            else for (var octet : bytes) {
+                // Time itself is what this is about.
+                Thread.sleep(Duration.ofSeconds(1).dividedBy(bytesPerSecond));
+                out.write(octet);
+            }
+        }
+
+        private void passLate() {
+            try {
+                for (Piece piece; (piece = late.take()).bytes.length > 0; ) {
+                    Thread.sleep(Duration.ofNanos(Math.max(0, piece.due - System.nanoTime())));
+                    out.write(piece.bytes);
+                }
+            } catch (IOException | InterruptedException over) {
+                // The connection is closed; nobody waits for the rest.
+            }
+        }
+
+        /// Waits until all has been passed on.
+        void drain() throws InterruptedException {
+            if (later == null) return;
+            late.add(new Piece(new byte[0], 0));
+            later.join();
+        }
+
+        @Override public void close() {
+            if (later != null) later.interrupt();
         }
     }
 
@@ -164,13 +201,23 @@ public final class Tap implements AutoCloseable {
 
         synchronized long total() { return total; }
 
-        synchronized ByteArrayInputStream read() { return new ByteArrayInputStream(bytes.toByteArray()); }
+        /// All that came so far.
+        synchronized Replay replay() { return new Replay(bytes.toByteArray(), List.copyOf(pieces)); }
 
-        /// When the byte came that `rest` would read next, System.nanoTime().
-        synchronized long nanoTime(ByteArrayInputStream rest) {
-            var offset = bytes.size() - rest.available();
-            return pieces.stream().filter(piece -> piece.offset <= offset)
-                .reduce((_, later) -> later).map(Piece::nanoTime).orElse(0L);
+        private static final class Replay extends ByteArrayInputStream {
+            private final List<Piece> pieces;
+
+            Replay(byte[] bytes, List<Piece> pieces) {
+                super(bytes);
+                this.pieces = pieces;
+            }
+
+            /// When the byte came that is read next, System.nanoTime(); 0 when none has.
+            long nanoTime() {
+                if (available() == 0) return 0;
+                return pieces.stream().filter(piece -> piece.offset <= pos)
+                    .reduce((_, later) -> later).map(Piece::nanoTime).orElse(0L);
+            }
         }
     }
 }

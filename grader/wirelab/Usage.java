@@ -9,6 +9,10 @@ final class Usage extends RuntimeException {
 
     /// Runs a command line: wrong usage ends with 2, a fault of the kit with 3.
     static int execute(CommandLine command, String... args) {
+        // ✔ and ✘ also where no locale is set, as on many a CI machine.
+        System.setOut(utf8(FileDescriptor.out));
+        System.setErr(utf8(FileDescriptor.err));
+        command.setOut(new PrintWriter(System.out, true)).setErr(new PrintWriter(System.err, true));
         command.setParameterExceptionHandler((wrong, _) -> {
             var name = wrong.getCommandLine().getCommandSpec().qualifiedName();
             System.err.println(wrong.getMessage() + ". Try: " + name + " --help");
@@ -24,5 +28,9 @@ final class Usage extends RuntimeException {
             return 3;
         });
         return command.execute(args);
+    }
+
+    private static PrintStream utf8(FileDescriptor descriptor) {
+        return new PrintStream(new FileOutputStream(descriptor), true, StandardCharsets.UTF_8);
     }
 }

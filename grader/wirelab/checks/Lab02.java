@@ -220,12 +220,18 @@ public class Lab02 extends Checks {
                 "204 says that nothing came: the cursor stays")).areExactly(ids(1, 5));
         }
         assertThat(held.most.get()).as(promise("one request at a time", "lab text")).isEqualTo(1);
-        assertThat(shortestPause()).as(promise("the next request at once after an answer", "lab text"))
-            .overridingErrorMessage("never less than %d ms between them", shortestPause()).isLessThan(100);
+        var pause = pauseAfterSilence();
+        assertThat(pause).as(promise("the next request at once after an answer", "lab text",
+            "whatever is published in a pause is late")).overridingErrorMessage(
+            "never less than %d ms after a 204", pause).isLessThan(100);
     }
 
-    private long shortestPause() {
-        return pauses().stream().mapToLong(Long::longValue).min().orElse(Long.MAX_VALUE);
+    /// The shortest that came after a 204, milliseconds: a busy machine makes one long, not all.
+    private long pauseAfterSilence() {
+        var polls = exchanges();
+        return IntStream.range(1, polls.size()).filter(i -> polls.get(i - 1).answered(204))
+            .mapToLong(i -> polls.get(i).requestedAt() - polls.get(i - 1).answeredAt()).min()
+            .orElse(Long.MAX_VALUE) / 1_000_000;
     }
 
     @Test @Order(13) @Tag("TODO-8") @Tag("client")

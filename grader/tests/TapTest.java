@@ -1,0 +1,98 @@
+package wirelab;
+
+import static org.assertj.core.api.Assertions.*;
+
+import module java.base;
+import mockwebserver3.*;
+import org.junit.jupiter.api.*;
+
+@DisplayNameGeneration(DisplayNameGenerator.ReplaceUnderscores.class)
+class TapTest {
+    private final MockWebServer server = new MockWebServer();
+
+    @BeforeEach void start() throws IOException { server.start(InetAddress.getLoopbackAddress(), 0); }
+
+    @AfterEach void stop() { server.close(); }
+
+    private Tap tap() { return new Tap(server.url("/").uri()); }
+
+    private static Answer get(Tap tap, String path) {
+        try (var http = new Http(tap.url(), Duration.ofSeconds(5))) {
+            http.send(Http.request("GET", path, null, "If-None-Match", "\"v1\""));
+            return http.answer("GET", Duration.ofSeconds(5), false);
+        }
+    }
+
+    @Test void the_transcript_shows_what_crossed_in_both_directions() {
+        server.enqueue(new MockResponse.Builder().setHeader("ETag", "\"v2\"").body("[1]").build());
+        try (var tap = tap()) {
+            get(tap, "/instruments");
+
+            assertThat(Exchange.transcript(tap.exchanges())).containsExactly(
+                "> GET /instruments   If-None-Match: \"v1\"",
+                "< 200 OK   ETag: \"v2\"",
+                "  [1]");
+        }
+    }
+
+    @Test void a_request_without_an_answer_is_shown_too() {
+        server.enqueue(new MockResponse.Builder().onResponseStart(new SocketEffect.CloseSocket()).build());
+        try (var tap = tap()) {
+            assertThatThrownBy(() -> get(tap, "/quotes")).isInstanceOf(Http.NoAnswer.class);
+
+            assertThat(Exchange.transcript(tap.exchanges())).contains("< (nothing came back)");
+        }
+    }
+
+    @Test void control_characters_can_not_move_the_cursor_of_the_terminal() {
+        server.enqueue(new MockResponse.Builder().body("\033[2J\r\u202e" + "x".repeat(500)).build());
+        try (var tap = tap()) {
+            get(tap, "/quotes");
+
+            assertThat(Exchange.transcript(tap.exchanges()).getLast())
+                .startsWith("  ␛[2J␍�x").endsWith("… (506 characters)").doesNotContain("\033", "\r");
+        }
+    }
+
+    @Test void a_delay_makes_answers_late_and_loses_nothing() {
+        server.enqueue(new MockResponse.Builder().body("x".repeat(100_000)).build());
+        try (var tap = tap().delay(Duration.ofMillis(50))) {
+            var answer = get(tap, "/quotes");
+
+            assertThat(answer.message().body()).hasSize(100_000);
+            assertThat(answer.took()).isGreaterThanOrEqualTo(Duration.ofMillis(50));
+        }
+    }
+
+    @Test void a_tap_that_is_cut_breaks_off_the_connection() {
+        server.enqueue(new MockResponse.Builder().headersDelay(1, TimeUnit.HOURS).build());
+        try (var tap = tap(); var http = new Http(tap.url(), Duration.ofSeconds(5))) {
+            http.send(Http.request("GET", "/quotes", null));
+            while (tap.exchanges().isEmpty()) Deadline.pause();
+            tap.cut();
+
+            assertThatThrownBy(() -> http.answer("GET", Duration.ofSeconds(5), false))
+                .isInstanceOf(Http.NoAnswer.class).extracting("limit").isNull();
+        }
+    }
+
+    @Test void a_stalled_tap_swallows_answers_and_a_deadline_ends_the_wait() {
+        server.enqueue(new MockResponse.Builder().body("[]").build());
+        try (var tap = tap(); var http = new Http(tap.url(), Duration.ofSeconds(5))) {
+            tap.stall();
+            http.send(Http.request("GET", "/quotes", null));
+
+            assertThatThrownBy(() -> http.answer("GET", Duration.ofMillis(100), false))
+                .isInstanceOf(Http.NoAnswer.class).extracting("limit").isEqualTo(Duration.ofMillis(100));
+        }
+    }
+
+    @Test void it_counts_the_bytes_that_came_back() {
+        server.enqueue(new MockResponse.Builder().body("x".repeat(1000)).build());
+        try (var tap = tap()) {
+            get(tap, "/quotes");
+
+            assertThat(tap.bytesReceived()).isBetween(1000L, 1200L);
+        }
+    }
+}

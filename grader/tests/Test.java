@@ -1,0 +1,83 @@
+///usr/bin/env jbang "$0" "$@" ; exit $?
+//JAVA 25+
+//DEPS ../wirelab/Wirelab.java
+//SOURCES *Test.java
+
+package wirelab;
+
+import module java.base;
+import org.junit.platform.engine.TestExecutionResult;
+import org.junit.platform.engine.discovery.DiscoverySelectors;
+import org.junit.platform.launcher.*;
+import org.junit.platform.launcher.core.*;
+
+/// All that CI runs: the kit's own tests, then every lab verified. Ends with `N passed, N failed`.
+/// `jbang test NAME` runs one class of tests alone.
+final class Test {
+    private static final List<Class<?>> TESTS = List.of(MessageTest.class, TapTest.class,
+        ConsoleTest.class, CommandTest.class, GivenTest.class, VerifyTest.class, SubjectTest.class,
+        NodeTest.class);
+
+    private Test() {}
+
+    static void main(String... args) throws IOException {
+        System.setProperty("wirelab.root", Project.root().toString());
+        var tests = new Tally();
+        var wanted = TESTS.stream().filter(test -> args.length == 0
+            || List.of(args).contains(test.getSimpleName())).toList();
+        if (wanted.isEmpty()) {
+            System.err.println("No such tests. There are: "
+                + TESTS.stream().map(Class::getSimpleName).collect(Collectors.joining(" ")));
+            System.exit(2);
+        }
+        System.setOut(new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8));
+        LauncherFactory.create().execute(LauncherDiscoveryRequestBuilder.request()
+            .selectors(wanted.stream().map(DiscoverySelectors::selectClass).toList()).build(), tests);
+        if (args.length == 0) for (var lab : Project.labs()) tests.add(VerifyCommand.verify(lab));
+        if (args.length == 0) tests.add(VerifyCommand.style());
+        System.out.println(tests.passed + " passed, " + tests.failed + " failed");
+        System.exit(tests.failed == 0 && tests.passed > 0 ? 0 : 1);
+    }
+
+    /// Prints each test as it ends, and counts.
+    private static final class Tally implements TestExecutionListener {
+        private int passed;
+        private int failed;
+
+        @Override public void executionStarted(TestIdentifier test) {
+            if (test.isContainer() && test.getParentId().isPresent()) System.out.println(test.getDisplayName());
+        }
+
+        @Override public void executionFinished(TestIdentifier test, TestExecutionResult result) {
+            var broken = result.getThrowable();
+            if (!test.isTest() && broken.isEmpty()) return;
+            System.out.println((broken.isEmpty() ? "  ✔ " : "  ✘ ") + test.getDisplayName());
+            if (broken.isEmpty()) passed++;
+            else {
+                failed++;
+                broken.get().printStackTrace(System.out);
+            }
+        }
+
+        /// A skipped test is no success.
+        @Override public void executionSkipped(TestIdentifier test, String reason) {
+            System.out.println("  ✘ " + test.getDisplayName() + " was skipped: " + reason);
+            failed++;
+        }
+
+        /// Counts the starter's and the solution's claims and the mistakes of a lab.
+        void add(VerifyCommand.Report report) {
+            System.out.println(report.line());
+            report.problems().forEach(problem -> System.out.println("    " + problem));
+            failed += report.problems().size();
+            passed += Math.max(0, 2 * report.claims() + report.mistakes() - report.problems().size());
+        }
+
+        void add(List<String> problems) {
+            System.out.println((problems.isEmpty() ? "✔" : "✘") + " style of all source files");
+            problems.forEach(problem -> System.out.println("    " + problem));
+            failed += problems.size();
+            if (problems.isEmpty()) passed++;
+        }
+    }
+}

@@ -1,0 +1,125 @@
+package wirelab;
+
+import module java.base;
+import com.github.difflib.patch.PatchFailedException;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.*;
+
+/// Proves the labs honest.
+@Command(name = "verify", mixinStandardHelpOptions = true, description = {
+    "Proves the labs honest: the starter breaks every claim, the solution keeps all, every mistake",
+    "is caught by the check that it names, starter and solution differ only in their TODOs."})
+public final class VerifyCommand implements Callable<Integer> {
+    @Parameters(paramLabel = "NN", description = "Numbers of labs; none = all.")
+    List<Integer> numbers = List.of();
+
+    @Override public Integer call() throws IOException {
+        var problems = new ArrayList<String>();
+        for (var number : numbers.isEmpty() ? Project.labs() : numbers) {
+            var report = verify(number);
+            System.out.println(report.line());
+            report.problems.forEach(problem -> System.out.println("    " + problem));
+            problems.addAll(report.problems);
+        }
+        var style = style();
+        style.forEach(problem -> System.out.println("    " + problem));
+        return problems.isEmpty() && style.isEmpty() ? 0 : 1;
+    }
+
+    /// @param caught   mistakes that the named check caught
+    /// @param problems what is wrong with the lab; empty if it is honest
+    public record Report(int lab, int claims, int mistakes, int caught, List<String> problems, Duration took) {
+        public String line() {
+            return "%s lab %02d · %s · %d claims · %d of %d mistakes caught · %.1f s".formatted(problems.isEmpty() ? "✔" : "✘",
+                lab, Examination.title(lab), claims, caught, mistakes, took.toMillis() / 1000.0);
+        }
+    }
+
+    /// Examines one lab.
+    public static Report verify(int number) throws IOException {
+        var start = System.nanoTime();
+        var lab = "lab%02d".formatted(number);
+        var starter = Project.root().resolve("labs/" + lab + ".java");
+        var solution = Project.root().resolve("solutions/" + lab + ".java");
+        var claims = Claim.of(Examination.checks(number));
+        var problems = new ArrayList<String>();
+        for (var file : List.of(starter, solution)) Style.header(file).ifPresent(problems::add);
+        Bodies.difference(Files.readString(starter), Files.readString(solution))
+            .ifPresent(difference -> problems.add("outside the TODOs: " + difference));
+        todos(Files.readString(starter), claims, problems);
+        solution(number, Files.readString(solution), problems);
+        starter(number, Files.readString(starter), problems);
+        var mistakes = Mistake.of(lab);
+        var caught = 0;
+        for (var mistake : mistakes) {
+            var problem = missed(number, mistake, Files.readString(solution));
+            problem.ifPresent(problems::add);
+            if (problem.isEmpty()) caught++;
+        }
+        return new Report(number, claims.size(), mistakes.size(), caught, problems, Duration.ofNanos(System.nanoTime() - start));
+    }
+
+    /// Each claim belongs to a TODO that the starter has, each TODO to a claim.
+    private static void todos(String starter, List<Claim> claims, List<String> problems) {
+        var marked = Pattern.compile("// TODO (\\d+)").matcher(starter).results()
+            .map(mark -> Integer.parseInt(mark.group(1))).collect(Collectors.toCollection(TreeSet::new));
+        var claimed = claims.stream().map(Claim::todo).collect(Collectors.toCollection(TreeSet::new));
+        if (!marked.equals(claimed)) problems.add("TODOs of the starter " + marked + ", of the claims " + claimed);
+    }
+
+    private static void solution(int number, String source, List<String> problems) {
+        for (var outcome : examine(number, source, Claim.of(Examination.checks(number)), problems))
+            if (!outcome.passed()) problems.add("the solution breaks '" + outcome.claim().title() + "': " + outcome.verdict());
+    }
+
+    /// A starter must break every claim, and for a reason that a student can read.
+    private static void starter(int number, String source, List<String> problems) {
+        for (var outcome : examine(number, source, Claim.of(Examination.checks(number)), problems))
+            switch (outcome.verdict()) {
+                case Verdict.Fail _, Verdict.TimedOut _ -> {}
+                default -> problems.add("the starter should fail '" + outcome.claim().title() + "', but: " + outcome.verdict());
+            }
+    }
+
+    /// Why a mistake was not caught by its check; empty if it was.
+    private static Optional<String> missed(int number, Mistake mistake, String solution) {
+        var claim = Claim.of(Examination.checks(number)).stream()
+            .filter(one -> one.method().equals(mistake.check())).toList();
+        if (claim.isEmpty()) return Optional.of(mistake.name() + " names no check: " + mistake.check());
+        var problems = new ArrayList<String>();
+        try {
+            for (var outcome : examine(number, mistake.applyTo(solution), claim, problems))
+                switch (outcome.verdict()) {
+                    case Verdict.Fail _, Verdict.TimedOut _, Verdict.Crashed _ -> {}
+                    default -> problems.add("not caught by '" + outcome.claim().title() + "': " + outcome.verdict().word());
+                }
+        } catch (PatchFailedException stale) {
+            problems.add("does not apply to the solution: " + stale.getMessage());
+        }
+        return problems.stream().findFirst().map(problem -> mistake.name() + " " + problem);
+    }
+
+    private static List<Outcome> examine(int number, String source, List<Claim> claims, List<String> problems) {
+        return switch (Compiler.compile("lab%02d".formatted(number), source)) {
+            case Compiler.Errors errors -> {
+                problems.add("does not compile: " + errors.lines());
+                yield List.of();
+            }
+            case Compiler.Classes classes -> {
+                try (var subject = new InJvm(classes.lab())) {
+                    yield Runner.run(Examination.checks(number), claims, subject, false, _ -> {});
+                }
+            }
+        };
+    }
+
+    /// Line lengths and dependency versions of all Java files.
+    private static List<String> style() throws IOException {
+        try (var files = Files.walk(Project.root())) {
+            var sources = files.filter(file -> file.toString().endsWith(".java")).sorted().toList();
+            var problems = new ArrayList<>(Style.versions(sources));
+            for (var source : sources) problems.addAll(Style.problems(source));
+            return problems;
+        }
+    }
+}
