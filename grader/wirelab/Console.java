@@ -125,8 +125,9 @@ final class Console {
     /// have don't count; all else that was skipped does.
     static int code(List<Outcome> outcomes) {
         if (outcomes.stream().anyMatch(outcome -> outcome.verdict() instanceof Verdict.KitFault)) return 3;
-        return outcomes.stream().filter(outcome -> !outcome.claim().bonus())
-            .allMatch(outcome -> outcome.passed() || outcome.verdict().equals(Runner.NO_CLIENT)) ? 0 : 1;
+        var counted = outcomes.stream().filter(outcome -> !outcome.claim().bonus())
+            .filter(outcome -> !outcome.verdict().equals(Runner.NO_CLIENT)).toList();
+        return !counted.isEmpty() && counted.stream().allMatch(Outcome::passed) ? 0 : 1;
     }
 
     private static String seconds(Duration duration) { return "%.1f s".formatted(duration.toMillis() / 1000.0); }

@@ -56,7 +56,7 @@ public record Exchange(Message request, Message answer, long requestedAt, long a
             .filter(header -> !NOISE.contains(header.name().toLowerCase()))
             .map(header -> "   " + header).collect(Collectors.joining());
         var lines = new ArrayList<>(List.of(clipped(arrow + start + headers)));
-        if (message.body().length > 0) lines.add(clipped("  " + new String(message.body(), StandardCharsets.UTF_8)));
+        if (message.body().length > 0) lines.add("  " + clipped(new String(message.body(), StandardCharsets.UTF_8)));
         if (!message.complete()) lines.add("  (cut off here)");
         return lines;
     }

@@ -114,7 +114,7 @@ public final class VerifyCommand implements Callable<Integer> {
     }
 
     /// Line lengths and dependency versions of all Java files.
-    private static List<String> style() throws IOException {
+    static List<String> style() throws IOException {
         try (var files = Files.walk(Project.root())) {
             var sources = files.filter(file -> file.toString().endsWith(".java")).sorted().toList();
             var problems = new ArrayList<>(Style.versions(sources));

@@ -2,6 +2,7 @@
 //JAVA 25+
 //DEPS ../wirelab/Wirelab.java
 //SOURCES *Test.java
+//SOURCES Sources.java
 
 package wirelab;
 
@@ -13,15 +14,14 @@ import org.junit.platform.launcher.core.*;
 
 /// All that CI runs: the kit's own tests, then every lab verified. Ends with `N passed, N failed`.
 /// `jbang test NAME` runs one class of tests alone.
-final class Test {
+final class AllTests {
     private static final List<Class<?>> TESTS = List.of(MessageTest.class, TapTest.class,
         ConsoleTest.class, CommandTest.class, GivenTest.class, VerifyTest.class, SubjectTest.class,
         NodeTest.class);
 
-    private Test() {}
+    private AllTests() {}
 
     static void main(String... args) throws IOException {
-        System.setProperty("wirelab.root", Project.root().toString());
         var tests = new Tally();
         var wanted = TESTS.stream().filter(test -> args.length == 0
             || List.of(args).contains(test.getSimpleName())).toList();

@@ -1,0 +1,121 @@
+package wirelab;
+
+import static org.assertj.core.api.Assertions.*;
+
+import module java.base;
+import org.junit.jupiter.api.*;
+
+/// Subjects that misbehave: the check that meets it says so, alone, and the rest goes on.
+@DisplayNameGeneration(DisplayNameGenerator.ReplaceUnderscores.class)
+class SubjectTest {
+    private static final List<Claim> SERVER = Claim.of(Examination.checks(1)).stream()
+        .filter(claim -> !claim.client() && !claim.bonus()).toList();
+    private static final String NODE = "exec node grader/fixtures/lab01.js";
+    private static final int BAD_CURSOR = 6;
+
+    private static List<Outcome> examine(Subject subject, List<Claim> claims) {
+        try (subject) {
+            return Runner.run(Examination.checks(1), claims, subject, false, _ -> {});
+        }
+    }
+
+    private static Map<Integer, String> words(List<Outcome> outcomes) {
+        return outcomes.stream().collect(Collectors.toMap(outcome -> outcome.claim().number(),
+            outcome -> outcome.verdict().word()));
+    }
+
+    private static void onlyBadCursorIs(String word, List<Outcome> outcomes) {
+        var words = words(outcomes);
+        assertThat(words.remove(BAD_CURSOR)).as("" + outcomes.get(BAD_CURSOR - 1)).isEqualTo(word);
+        assertThat(words.values()).as("" + outcomes).containsOnly("pass");
+    }
+
+    private static void allPass(List<Outcome> outcomes) {
+        assertThat(words(outcomes).values()).as("" + outcomes).containsOnly("pass");
+    }
+
+    /// The solution, which does this with a malformed cursor.
+    private static Subject withBadCursor(String statement) throws IOException {
+        return new InJvm(Sources.solution("lab01", "throw new Problem(400, \"after: '\"",
+            statement + "\n        throw new Problem(400, \"after: '\"").lab());
+    }
+
+    @Test void one_that_never_answers_fails_that_check_alone() throws IOException {
+        onlyBadCursorIs("timed out", examine(withBadCursor(
+            "try { new CountDownLatch(1).await(); } catch (InterruptedException stopped) {}"), SERVER));
+    }
+
+    @Test void one_that_drips_a_byte_a_second_is_held_to_the_deadline_of_the_whole_answer() throws Exception {
+        try (var fast = new InJvm(Sources.solution("lab01").lab());
+             var tap = new Tap(fast.url()).throttle(1)) {
+            var start = System.nanoTime();
+            var outcomes = examine(new Remote(tap.url()), SERVER.subList(0, 1));
+
+            assertThat(words(outcomes)).containsEntry(1, "timed out");
+            assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(15));
+        }
+    }
+
+    @Test void one_that_exits_in_the_middle_has_crashed_and_the_next_check_gets_a_new_one() throws IOException {
+        var classes = Sources.solution("lab01", "throw new Problem(400, \"after: '\"",
+            "if (true) Runtime.getRuntime().halt(0);\n        throw new Problem(400, \"after: '\"");
+        var folder = classes.unpack();
+        var subject = Forked.lab("lab01", folder + File.pathSeparator + System.getProperty("java.class.path"));
+        var outcomes = examine(subject, SERVER);
+
+        onlyBadCursorIs("crashed", outcomes);
+        assertThat(outcomes.get(BAD_CURSOR - 1).verdict()).asString().contains("it exited with code 0");
+    }
+
+    @Test void one_that_never_starts_is_said_once_and_the_rest_is_skipped() {
+        var outcomes = examine(Forked.command("echo no such thing; exit 7"), SERVER);
+
+        assertThat(outcomes.getFirst().verdict()).isInstanceOf(Verdict.Crashed.class).asString()
+            .contains("it exited with code 7", "no such thing");
+        assertThat(words(outcomes.subList(1, outcomes.size())).values()).containsOnly("skipped");
+    }
+
+    @Test void one_that_throws_at_its_start_says_where() throws IOException {
+        var outcomes = examine(new InJvm(Sources.solution("lab01", "var allowance = new Allowance(100);",
+            "Allowance allowance = null; allowance.toString();").lab()), SERVER);
+
+        assertThat(outcomes.getFirst().verdict()).asString().contains("NullPointerException").contains("lab01.java:");
+    }
+
+    @Test void one_that_prints_megabytes_to_stdout_passes() {
+        allPass(examine(Forked.command("(yes 'Tests passed' | head -c 20000000; head -c 9000000 /dev/zero) ; "
+            + NODE), SERVER));
+    }
+
+    @Test void one_that_starts_after_3_seconds_passes() {
+        allPass(examine(Forked.command("sleep 3; " + NODE), SERVER));
+    }
+
+    @Test void one_that_answers_200_ms_late_passes() throws Exception {
+        try (var fast = new InJvm(Sources.solution("lab01").lab())) {
+            fast.restart(Subject.Settings.PROMISED);
+            try (var tap = new Tap(fast.url()).delay(Duration.ofMillis(200))) {
+                allPass(examine(new Remote(tap.url()), SERVER));
+            }
+        }
+    }
+
+    @Test void a_long_poll_that_answers_200_ms_late_passes() throws Exception {
+        var claims = Claim.of(Examination.checks(2)).stream()
+            .filter(claim -> List.of(1, 2, 3, 5, 6, 7, 8, 10).contains(claim.number())).toList();
+        try (var fast = new InJvm(Sources.solution("lab02").lab());
+             var tap = new Tap(fast.url()).delay(Duration.ofMillis(200))) {
+            allPass(Runner.run(Examination.checks(2), claims, new Remote(tap.url()), false, _ -> {}));
+        }
+    }
+
+    @Test void nothing_of_a_subject_is_left_when_it_is_stopped() {
+        var subject = Forked.command("node grader/fixtures/lab01.js & wait");
+        subject.url();
+        var family = ProcessHandle.current().descendants().toList();
+        assertThat(family).hasSizeGreaterThanOrEqualTo(2);
+        subject.stop();
+
+        for (var process : family) assertThat(process.onExit()).succeedsWithin(Duration.ofSeconds(5));
+    }
+}

@@ -1,0 +1,73 @@
+package wirelab;
+
+import static org.assertj.core.api.Assertions.*;
+
+import module java.base;
+import org.junit.jupiter.api.*;
+
+/// What `verify` must notice.
+@DisplayNameGeneration(DisplayNameGenerator.ReplaceUnderscores.class)
+class VerifyTest {
+    private static final String SOLUTION = """
+        class lab01 {
+            static int one() {
+                return 1;
+            }
+
+            static int two() { return 2; }
+        }
+        """;
+
+    @Test void a_starter_may_differ_in_bodies_with_a_TODO() {
+        assertThat(Bodies.difference(SOLUTION.replace("return 1;", "// TODO 1: one\n        return 0;"), SOLUTION))
+            .isEmpty();
+    }
+
+    @Test void a_starter_may_differ_nowhere_else() {
+        assertThat(Bodies.difference(SOLUTION.replace("return 1;", "return 0;"), SOLUTION)).isPresent();
+        assertThat(Bodies.difference(SOLUTION.replace("int one()", "long one()")
+            .replace("return 1;", "// TODO 1: one\n        return 0;"), SOLUTION)).isPresent();
+        assertThat(Bodies.difference(SOLUTION + "// more\n", SOLUTION)).isPresent();
+    }
+
+    @Test void a_mistake_applies_only_where_the_solution_is_what_it_was() throws Exception {
+        var mistake = new Mistake("two", "check", """
+            # caught by check
+            # Answers two.
+            --- solutions/lab01.java
+            +++ solutions/lab01.java
+            @@ -1,4 +1,4 @@
+             class lab01 {
+                 static int one() {
+            -        return 1;
+            +        return 2;
+                 }
+            """.lines().toList());
+
+        assertThat(mistake.applyTo(SOLUTION)).contains("return 2;\n    }\n").doesNotContain("return 1;");
+        assertThatThrownBy(() -> mistake.applyTo(SOLUTION.replace("return 1", "return 7")))
+            .isInstanceOf(com.github.difflib.patch.PatchFailedException.class);
+    }
+
+    @Test void two_versions_of_one_dependency_are_named() throws IOException {
+        var folder = Files.createTempDirectory("wirelab-");
+        var files = List.of(Files.writeString(folder.resolve("A.java"), "//DEPS g:a:1\n"),
+            Files.writeString(folder.resolve("B.java"), "//DEPS g:a:2\n"));
+
+        assertThat(Style.versions(files)).singleElement().asString().contains("g:a", "A.java", "B.java");
+    }
+
+    @Test void a_long_line_a_tab_and_a_missing_newline_are_found() throws IOException {
+        var file = Files.writeString(Files.createTempDirectory("wirelab-").resolve("A.java"),
+            "é".repeat(100) + "\n" + "x".repeat(101) + "\n\tx");
+
+        assertThat(Style.problems(file)).hasSize(3).first().asString().contains("A.java:2", "101");
+    }
+
+    @Test void a_header_out_of_order_is_found() throws IOException {
+        var file = Files.writeString(Files.createTempDirectory("wirelab-").resolve("A.java"),
+            "//DEPS g:a:1\n//JAVA 25+\n");
+
+        assertThat(Style.header(file)).isPresent();
+    }
+}
