@@ -10,6 +10,7 @@ final class Bench {
     final Subject subject;
     private final boolean stopAtFirst;
     private final Consumer<Outcome> report;
+    private final CountDownLatch begun = new CountDownLatch(1);
     private volatile String stopped;
 
     /// @param stopAtFirst skip what comes after the first claim that isn't kept
@@ -27,7 +28,24 @@ final class Bench {
     void stop(String because) { stopped = because; }
 
     void report(Outcome outcome) {
-        if (stopAtFirst && !outcome.passed() && stopped == null && !outcome.claim().bonus()) stop(outcome.claim().title());
+        var counts = !outcome.passed() && !outcome.claim().bonus();
+        if (stopAtFirst && counts && stopped == null) stop(outcome.claim().title());
         report.accept(outcome);
+        firstOutcomeIsKnown();
+    }
+
+    /// Reports that this claim wasn't examined.
+    void skip(Claim claim) {
+        report(new Outcome(claim, new Verdict.Skipped(stopped), Duration.ZERO));
+    }
+
+    void firstOutcomeIsKnown() { begun.countDown(); }
+
+    void awaitFirstOutcome() {
+        try {
+            begun.await();
+        } catch (InterruptedException cancelled) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

@@ -23,10 +23,15 @@ final class Runner {
         var bench = new Bench(subject, stopAtFirst, outcomes::add);
         var lanes = claims.stream().filter(claim -> !mute.contains(claim))
             .collect(Collectors.partitioningBy(Claim::client));
-        // Client checks mostly wait, and share nothing: each has a server of its own.
+        // Client checks mostly wait, and share nothing: each has a server of its own. They begin
+        // after the first check of the server: often that is where a student's run ends.
         var clients = lanes.get(true).stream().map(claim -> Thread.ofVirtual().name("client check")
-            .start(() -> execute(checks, List.of(claim), bench))).toList();
+            .start(() -> {
+                bench.awaitFirstOutcome();
+                execute(checks, List.of(claim), bench);
+            })).toList();
         execute(checks, lanes.get(false), bench);
+        bench.firstOutcomeIsKnown();
         if (bench.stopped().isPresent()) clients.forEach(Thread::interrupt);
         join(clients);
         return outcomes.all();
@@ -42,6 +47,10 @@ final class Runner {
 
     private static void execute(Class<? extends Checks> checks, List<Claim> claims, Bench bench) {
         if (claims.isEmpty()) return;
+        if (bench.stopped().isPresent()) {
+            claims.forEach(bench::skip);
+            return;
+        }
         var request = LauncherDiscoveryRequestBuilder.request().selectors(claims.stream()
             .map(claim -> DiscoverySelectors.selectMethod(checks, claim.method())).toList()).build();
         var config = LauncherConfig.builder().enableTestEngineAutoRegistration(false).enableTestExecutionListenerAutoRegistration(false)
