@@ -5,7 +5,7 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.*;
 
 /// Puts a lab's claims to a server in any language, or to one lab file in a process of its own.
-@Command(name = "grade", mixinStandardHelpOptions = true,
+@Command(name = "grade",
     description = "Grades one subject: a lab file, or with --url or --run a server in any language.",
     footer = {"", "Examples:", "  jbang grade 1 --url http://127.0.0.1:8080", "  jbang grade 1 --run 'node server.js'",
         "  jbang grade labs/lab01.java"})

@@ -7,7 +7,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.*;
 
 /// What a lab file does: check itself, serve, or follow a server as a client.
-@Command(name = "lab", mixinStandardHelpOptions = true,
+@Command(name = "lab",
     description = "Without a command: runs this lab's checks against the code in this file.",
     exitCodeListHeading = "Exit codes:%n", exitCodeList = {
         "0:every promise is kept", "1:a promise is broken", "2:wrong usage", "3:a fault of Wirelab itself"})
@@ -36,7 +36,7 @@ final class LabCommand implements Callable<Integer> {
         }
     }
 
-    @Command(name = "serve", mixinStandardHelpOptions = true, description = "Serves this lab on 127.0.0.1 until Ctrl-C.")
+    @Command(name = "serve", description = "Serves this lab on 127.0.0.1 until Ctrl-C.")
     static final class Serve implements Callable<Integer> {
         private final Lab lab;
 
@@ -79,7 +79,7 @@ final class LabCommand implements Callable<Integer> {
         }
     }
 
-    @Command(name = "client", mixinStandardHelpOptions = true,
+    @Command(name = "client",
         description = "Follows a server and prints what it delivers, one line of JSON each, until Ctrl-C.")
     static final class Client implements Callable<Integer> {
         private final Lab lab;

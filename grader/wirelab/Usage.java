@@ -13,6 +13,7 @@ final class Usage extends RuntimeException {
         System.setOut(utf8(FileDescriptor.out));
         System.setErr(utf8(FileDescriptor.err));
         command.setOut(new PrintWriter(System.out, true)).setErr(new PrintWriter(System.err, true));
+        addHelp(command);
         command.setParameterExceptionHandler((wrong, _) -> {
             var name = wrong.getCommandLine().getCommandSpec().qualifiedName();
             System.err.println(wrong.getMessage() + ". Try: " + name + " --help");
@@ -28,6 +29,12 @@ final class Usage extends RuntimeException {
             return 3;
         });
         return command.execute(args);
+    }
+
+    private static void addHelp(CommandLine command) {
+        command.getCommandSpec().addOption(CommandLine.Model.OptionSpec.builder("-h", "--help")
+            .usageHelp(true).description("Shows this help.").build());
+        command.getSubcommands().values().forEach(Usage::addHelp);
     }
 
     private static PrintStream utf8(FileDescriptor descriptor) {

@@ -6,9 +6,9 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.*;
 
 /// Proves the labs honest.
-@Command(name = "verify", mixinStandardHelpOptions = true, description = {
-    "Proves the labs honest: the starter breaks every claim, the solution keeps all, every mistake",
-    "is caught by the check that it names, starter and solution differ only in their TODOs."})
+@Command(name = "verify", description = {
+    "Proves the labs honest: the starter breaks every claim, the solution keeps all, every mistake "
+    + "is caught by the check that it names, starter and solution differ only in their TODOs."})
 public final class VerifyCommand implements Callable<Integer> {
     @Parameters(paramLabel = "NN", description = "Numbers of labs; none = all.")
     List<Integer> numbers = List.of();

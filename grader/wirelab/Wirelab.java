@@ -19,7 +19,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
 /// The commands for instructors and authors: `jbang grade`, `jbang verify`.
-@Command(name = "jbang", mixinStandardHelpOptions = true, description = "Wirelab: hands-on labs for real-time APIs.",
+@Command(name = "jbang", description = "Wirelab: hands-on labs for real-time APIs.",
     subcommands = {GradeCommand.class, VerifyCommand.class})
 public final class Wirelab {
     private Wirelab() {}
