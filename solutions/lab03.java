@@ -255,7 +255,7 @@ class lab03 {
         if (!selected.coding.equals("identity")) ctx.header("Content-Encoding", selected.coding);
         ctx.res().setDateHeader("Last-Modified", modified.toEpochMilli());
         ctx.contentType("application/json").res().setContentLength(selected.content.length);
-        // Not ctx.result(…): Javalin makes its own 304 of an answer whose ETag equals If-None-Match.
+        // Not ctx.result(…): Javalin turns what has the ETag of If-None-Match into a 304 by itself.
         ctx.res().getOutputStream().write(selected.content);
     }
 

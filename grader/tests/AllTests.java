@@ -30,9 +30,11 @@ final class AllTests {
                 + TESTS.stream().map(Class::getSimpleName).collect(Collectors.joining(" ")));
             System.exit(2);
         }
-        System.setOut(new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8));
+        System.setOut(new PrintStream(new FileOutputStream(FileDescriptor.out), true,
+            StandardCharsets.UTF_8));
         LauncherFactory.create().execute(LauncherDiscoveryRequestBuilder.request()
-            .selectors(wanted.stream().map(DiscoverySelectors::selectClass).toList()).build(), tests);
+            .selectors(wanted.stream().map(DiscoverySelectors::selectClass).toList()).build(),
+            tests);
         if (args.length == 0) for (var lab : Project.labs()) tests.add(VerifyCommand.verify(lab));
         if (args.length == 0) tests.add(VerifyCommand.style());
         System.out.println(tests.passed + " passed, " + tests.failed + " failed");
@@ -45,7 +47,8 @@ final class AllTests {
         private int failed;
 
         @Override public void executionStarted(TestIdentifier test) {
-            if (test.isContainer() && test.getParentId().isPresent()) System.out.println(test.getDisplayName());
+            if (test.isContainer() && test.getParentId().isPresent())
+                System.out.println(test.getDisplayName());
         }
 
         @Override public void executionFinished(TestIdentifier test, TestExecutionResult result) {
@@ -70,7 +73,8 @@ final class AllTests {
             System.out.println(report.line());
             report.problems().forEach(problem -> System.out.println("    " + problem));
             failed += report.problems().size();
-            passed += Math.max(0, 2 * report.claims() + report.mistakes() - report.problems().size());
+            passed += Math.max(0, 2 * report.claims() + report.mistakes()
+                - report.problems().size());
         }
 
         void add(List<String> problems) {

@@ -10,7 +10,8 @@ class ConsoleTest {
     private final ByteArrayOutputStream printed = new ByteArrayOutputStream();
 
     private static Outcome outcome(int number, Verdict verdict) {
-        var claim = new Claim(number, "claim " + number, number, number > 8, false, "claim_" + number);
+        var claim = new Claim(number, "claim " + number, number, number > 8, false, "claim_"
+            + number);
         return new Outcome(claim, verdict, Duration.ofMillis(5));
     }
 
@@ -20,7 +21,8 @@ class ConsoleTest {
     private int show(boolean all, Verdict... verdicts) {
         var out = new PrintStream(printed, true, StandardCharsets.UTF_8);
         var console = new Console(out, 3, "conditional GET", null, all, false);
-        var outcomes = IntStream.range(0, verdicts.length).mapToObj(i -> outcome(i + 1, verdicts[i])).toList();
+        var outcomes = IntStream.range(0, verdicts.length)
+            .mapToObj(i -> outcome(i + 1, verdicts[i])).toList();
         console.title();
         outcomes.forEach(console::show);
         return console.summary(outcomes, Duration.ofMillis(420), "jbang lab03.java");
@@ -63,11 +65,13 @@ class ConsoleTest {
     @Test void a_crash_and_a_time_out_are_not_kept_and_say_what_happened() {
         assertThat(show(true, new Verdict.Crashed(List.of("it exited with code 0"), List.of()),
             new Verdict.TimedOut("an answer", Duration.ofSeconds(5), List.of()))).isEqualTo(1);
-        assertThat(text()).contains("crashed   it exited with code 0", "saw       nothing of it within 5.0 s");
+        assertThat(text())
+            .contains("crashed   it exited with code 0", "saw       nothing of it within 5.0 s");
     }
 
     @Test void a_fault_of_the_kit_is_not_the_student_s() {
-        assertThat(show(true, new Verdict.KitFault("boom", List.of("at x")), new Verdict.Pass())).isEqualTo(3);
+        assertThat(show(true, new Verdict.KitFault("boom", List.of("at x")), new Verdict.Pass()))
+            .isEqualTo(3);
         assertThat(text()).contains("not of your code", "boom").doesNotContain("at x");
     }
 
@@ -82,6 +86,7 @@ class ConsoleTest {
         assertThat(json.path("passed").asInt()).isEqualTo(1);
         assertThat(json.path("total").asInt()).isEqualTo(2);
         assertThat(json.path("claims").path(1).path("verdict").asText()).isEqualTo("fail");
-        assertThat(json.path("claims").path(1).path("transcript").path(0).asText()).isEqualTo("> GET /instruments");
+        assertThat(json.path("claims").path(1).path("transcript").path(0).asText())
+            .isEqualTo("> GET /instruments");
     }
 }

@@ -19,7 +19,8 @@ class GivenTest {
 
     private static Answer send(String method, String path, String body) {
         try (var http = new Http(server.url(), Duration.ofSeconds(5))) {
-            http.send(Http.request(method, path, body == null ? null : body.getBytes(StandardCharsets.UTF_8)));
+            http.send(Http.request(method, path, body == null ? null
+                : body.getBytes(StandardCharsets.UTF_8)));
             return http.answer(method, Duration.ofSeconds(5), false);
         }
     }
@@ -32,7 +33,8 @@ class GivenTest {
         assertThat(first.status()).isEqualTo(201);
         assertThat(first.header("Location")).contains("/quotes/1");
         assertThat(first.text()).matches(
-            "\\{\"id\":1,\"symbol\":\"BTC\",\"bid\":64210.5,\"ask\":64211.0,\"timestampMs\":\\d{13}}");
+            "\\{\"id\":1,\"symbol\":\"BTC\",\"bid\":64210.5,\"ask\":64211.0,"
+                + "\"timestampMs\":\\d{13}}");
         assertThat(second.header("Location")).contains("/quotes/2");
     }
 
@@ -52,7 +54,8 @@ class GivenTest {
         bad.forEach((body, field) -> {
             var answer = send("POST", "/quotes", body);
             assertThat(answer.status()).as(body).isEqualTo(400);
-            assertThat(answer.header("Content-Type").orElse("")).startsWith("application/problem+json");
+            assertThat(answer.header("Content-Type").orElse(""))
+                .startsWith("application/problem+json");
             assertThat(answer.json().path("detail").asText()).as(body).startsWith(field + ":");
             assertThat(answer.json().path("status").asInt()).isEqualTo(400);
         });
@@ -94,13 +97,15 @@ class GivenTest {
             var answer = http.answer("GET", Duration.ofSeconds(5), false);
 
             assertThat(answer.status()).isEqualTo(500);
-            assertThat(answer.json().path("detail").asText()).contains("NullPointerException").contains("lab01.java:");
+            assertThat(answer.json().path("detail").asText()).contains("NullPointerException")
+                .contains("lab01.java:");
         }
     }
 
     @Test void a_setting_that_is_no_number_is_refused() {
         System.setProperty("WIRELAB_TEST", "1s");
 
-        assertThatThrownBy(() -> Market.setting("WIRELAB_TEST", 1)).hasMessageContaining("WIRELAB_TEST: '1s'");
+        assertThatThrownBy(() -> Market.setting("WIRELAB_TEST", 1))
+            .hasMessageContaining("WIRELAB_TEST: '1s'");
     }
 }

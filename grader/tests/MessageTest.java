@@ -8,7 +8,8 @@ import org.junit.jupiter.api.*;
 @DisplayNameGeneration(DisplayNameGenerator.ReplaceUnderscores.class)
 class MessageTest {
     private static InputStream wire(String text) {
-        return new ByteArrayInputStream(text.replace("\n", "\r\n").getBytes(StandardCharsets.UTF_8));
+        return new ByteArrayInputStream(text.replace("\n", "\r\n")
+            .getBytes(StandardCharsets.UTF_8));
     }
 
     @Test void a_body_is_as_long_as_Content_Length_says() throws IOException {
@@ -39,7 +40,8 @@ class MessageTest {
         assertThat(answer.complete()).isTrue();
     }
 
-    @Test void a_304_and_an_answer_to_HEAD_have_no_body_whatever_their_length_says() throws IOException {
+    @Test void a_304_and_an_answer_to_HEAD_have_no_body_whatever_their_length_says()
+        throws IOException {
         var twice = wire("""
             HTTP/1.1 304 Not Modified
             Content-Length: 412
@@ -66,14 +68,18 @@ class MessageTest {
     }
 
     @Test void a_message_that_breaks_off_is_not_complete() throws IOException {
-        assertThat(Message.answer(wire("HTTP/1.1 200 OK\nContent-Length: 9\n\nhalf"), "GET").complete()).isFalse();
+        assertThat(Message.answer(wire("HTTP/1.1 200 OK\nContent-Length: 9\n\nhalf"), "GET")
+            .complete()).isFalse();
         assertThat(Message.answer(wire("HTTP/1.1 200 OK\nContent-Le"), "GET").complete()).isFalse();
-        assertThat(Message.answer(wire("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n5\nab"), "GET").complete()).isFalse();
+        assertThat(
+            Message.answer(wire("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n5\nab"), "GET")
+                .complete()).isFalse();
     }
 
     @Test void a_length_that_is_no_number_is_refused() {
         for (var length : List.of("x", "-1", "99999999999", "1,1"))
-            assertThatThrownBy(() -> Message.answer(wire("HTTP/1.1 200 OK\nContent-Length: " + length + "\n\n"), "GET"))
+            assertThatThrownBy(() ->
+                Message.answer(wire("HTTP/1.1 200 OK\nContent-Length: " + length + "\n\n"), "GET"))
                 .isInstanceOf(ProtocolException.class).hasMessageContaining(length);
     }
 
@@ -82,6 +88,7 @@ class MessageTest {
             @Override public int read() { return 'x'; }
         });
 
-        assertThatThrownBy(() -> Message.answer(endless, "GET")).hasMessageContaining("longer than");
+        assertThatThrownBy(() -> Message.answer(endless, "GET"))
+            .hasMessageContaining("longer than");
     }
 }

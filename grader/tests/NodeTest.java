@@ -12,7 +12,8 @@ class NodeTest {
 
     private static void keepsAll(Subject subject) {
         for (var outcome : Runner.run(Examination.checks(1), CLAIMS, subject, false, _ -> {}))
-            assertThat(outcome.passed() || outcome.verdict().equals(Runner.NO_CLIENT)).as("" + outcome).isTrue();
+            assertThat(outcome.passed() || outcome.verdict().equals(Runner.NO_CLIENT))
+                .as("" + outcome).isTrue();
     }
 
     @Test void lab_01_in_Node_js_keeps_all_claims_when_it_is_started_by_us() {
@@ -34,14 +35,18 @@ class NodeTest {
             assertThat(tag.find()).isTrue();
             var copy = curl("-i", url, "-H", "If-None-Match: W/\"x\", " + tag.group(1));
 
-            assertThat(copy).startsWith("HTTP/1.1 304").doesNotContainIgnoringCase("content-length").endsWith("\r\n\r\n");
+            assertThat(copy).startsWith("HTTP/1.1 304").doesNotContainIgnoringCase("content-length")
+                .endsWith("\r\n\r\n");
         }
     }
 
     @Test void curl_waits_for_the_next_quote() throws Exception {
         try (var server = new InJvm(Sources.solution("lab02").lab())) {
-            var waiting = CompletableFuture.supplyAsync(() -> curl("-s", server.url() + "/quotes?after=0&wait=30"));
-            while (!curl("-s", server.url() + "/health").contains("\"listeners\":1")) Deadline.pause();
+            var waiting =
+                CompletableFuture.supplyAsync(() ->
+                    curl("-s", server.url() + "/quotes?after=0&wait=30"));
+            while (!curl("-s", server.url() + "/health").contains("\"listeners\":1"))
+                Deadline.pause();
             curl("-s", server.url() + "/quotes", "-d", "{\"symbol\":\"BTC\",\"bid\":1,\"ask\":2}");
 
             assertThat(waiting.get(10, TimeUnit.SECONDS)).startsWith("[{\"id\":1,");
@@ -50,7 +55,9 @@ class NodeTest {
 
     private static String curl(String... args) {
         try {
-            var process = new ProcessBuilder(Stream.concat(Stream.of("curl", "-s", "-m", "20"), Stream.of(args)).toList()).start();
+            var process =
+                new ProcessBuilder(Stream.concat(Stream.of("curl", "-s", "-m", "20"),
+                    Stream.of(args)).toList()).start();
             return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         } catch (IOException missing) {
             throw new UncheckedIOException("curl: apt-get install curl", missing);

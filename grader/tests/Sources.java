@@ -10,7 +10,8 @@ final class Sources {
     static Compiler.Classes solution(String lab, String... replacements) throws IOException {
         var source = Files.readString(Project.root().resolve("solutions").resolve(lab + ".java"));
         for (var i = 0; i < replacements.length; i += 2) {
-            if (!source.contains(replacements[i])) throw new IllegalStateException(lab + " has no " + replacements[i]);
+            if (!source.contains(replacements[i]))
+                throw new IllegalStateException(lab + " has no " + replacements[i]);
             source = source.replace(replacements[i], replacements[i + 1]);
         }
         return switch (Compiler.compile(lab, source)) {

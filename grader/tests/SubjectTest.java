@@ -42,29 +42,35 @@ class SubjectTest {
 
     @Test void one_that_never_answers_fails_that_check_alone() throws IOException {
         onlyBadCursorIs("timed out", examine(withBadCursor(
-            "try { new CountDownLatch(1).await(); } catch (InterruptedException stopped) {}"), SERVER));
+            "try { new CountDownLatch(1).await(); } catch (InterruptedException stopped) {}"),
+                SERVER));
     }
 
-    @Test void one_that_drips_a_byte_a_second_is_held_to_the_deadline_of_the_whole_answer() throws Exception {
+    @Test void one_that_drips_a_byte_a_second_is_held_to_the_deadline_of_the_whole_answer()
+        throws Exception {
         try (var fast = new InJvm(Sources.solution("lab01").lab());
              var tap = new Tap(fast.url()).throttle(1)) {
             var start = System.nanoTime();
             var outcomes = examine(new Remote(tap.url()), SERVER.subList(0, 1));
 
             assertThat(words(outcomes)).containsEntry(1, "timed out");
-            assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(15));
+            assertThat(Duration.ofNanos(System.nanoTime() - start))
+                .isLessThan(Duration.ofSeconds(15));
         }
     }
 
-    @Test void one_that_exits_in_the_middle_has_crashed_and_the_next_check_gets_a_new_one() throws IOException {
+    @Test void one_that_exits_in_the_middle_has_crashed_and_the_next_check_gets_a_new_one()
+        throws IOException {
         var classes = Sources.solution("lab01", "throw new Problem(400, \"after: '\"",
             "if (true) Runtime.getRuntime().halt(0);\n        throw new Problem(400, \"after: '\"");
         var folder = classes.unpack();
-        var subject = Forked.lab("lab01", folder + File.pathSeparator + System.getProperty("java.class.path"));
+        var subject = Forked.lab("lab01", folder + File.pathSeparator
+            + System.getProperty("java.class.path"));
         var outcomes = examine(subject, SERVER);
 
         onlyBadCursorIs("crashed", outcomes);
-        assertThat(outcomes.get(BAD_CURSOR - 1).verdict()).asString().contains("it exited with code 0");
+        assertThat(outcomes.get(BAD_CURSOR - 1).verdict()).asString()
+            .contains("it exited with code 0");
     }
 
     @Test void one_that_never_starts_is_said_once_and_the_rest_is_skipped() {
@@ -76,15 +82,17 @@ class SubjectTest {
     }
 
     @Test void one_that_throws_at_its_start_says_where() throws IOException {
-        var outcomes = examine(new InJvm(Sources.solution("lab01", "var allowance = new Allowance(100);",
+        var outcomes =
+            examine(new InJvm(Sources.solution("lab01", "var allowance = new Allowance(100);",
             "Allowance allowance = null; allowance.toString();").lab()), SERVER);
 
-        assertThat(outcomes.getFirst().verdict()).asString().contains("NullPointerException").contains("lab01.java:");
+        assertThat(outcomes.getFirst().verdict()).asString().contains("NullPointerException")
+            .contains("lab01.java:");
     }
 
     @Test void one_that_prints_megabytes_to_stdout_passes() {
-        allPass(examine(Forked.command("(yes 'Tests passed' | head -c 20000000; head -c 9000000 /dev/zero) ; "
-            + NODE), SERVER));
+        var noise = "yes 'Tests passed' | head -c 20000000; head -c 9000000 /dev/zero; ";
+        allPass(examine(Forked.command(noise + NODE), SERVER));
     }
 
     @Test void one_that_starts_after_3_seconds_passes() {
@@ -105,7 +113,8 @@ class SubjectTest {
             .filter(claim -> List.of(1, 2, 3, 5, 6, 7, 8, 10).contains(claim.number())).toList();
         try (var fast = new InJvm(Sources.solution("lab02").lab());
              var tap = new Tap(fast.url()).delay(Duration.ofMillis(200))) {
-            allPass(Runner.run(Examination.checks(2), claims, new Remote(tap.url()), false, _ -> {}));
+            allPass(Runner.run(Examination.checks(2), claims, new Remote(tap.url()), false,
+                _ -> {}));
         }
     }
 
@@ -116,6 +125,7 @@ class SubjectTest {
         assertThat(family).hasSizeGreaterThanOrEqualTo(2);
         subject.stop();
 
-        for (var process : family) assertThat(process.onExit()).succeedsWithin(Duration.ofSeconds(5));
+        for (var process : family)
+            assertThat(process.onExit()).succeedsWithin(Duration.ofSeconds(5));
     }
 }

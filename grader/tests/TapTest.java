@@ -10,7 +10,9 @@ import org.junit.jupiter.api.*;
 class TapTest {
     private final MockWebServer server = new MockWebServer();
 
-    @BeforeEach void start() throws IOException { server.start(InetAddress.getLoopbackAddress(), 0); }
+    @BeforeEach void start() throws IOException {
+        server.start(InetAddress.getLoopbackAddress(), 0);
+    }
 
     @AfterEach void stop() { server.close(); }
 
@@ -36,7 +38,8 @@ class TapTest {
     }
 
     @Test void a_request_without_an_answer_is_shown_too() {
-        server.enqueue(new MockResponse.Builder().onResponseStart(new SocketEffect.CloseSocket()).build());
+        server.enqueue(new MockResponse.Builder().onResponseStart(new SocketEffect.CloseSocket())
+            .build());
         try (var tap = tap()) {
             assertThatThrownBy(() -> get(tap, "/quotes")).isInstanceOf(Http.NoAnswer.class);
 
@@ -45,12 +48,14 @@ class TapTest {
     }
 
     @Test void control_characters_can_not_move_the_cursor_of_the_terminal() {
-        server.enqueue(new MockResponse.Builder().body("\033[2J\r\u202e" + "x".repeat(500)).build());
+        server.enqueue(new MockResponse.Builder().body("\033[2J\r\u202e" + "x".repeat(500))
+            .build());
         try (var tap = tap()) {
             get(tap, "/quotes");
 
             assertThat(Exchange.transcript(tap.exchanges()).getLast())
-                .startsWith("  ␛[2J␍�x").endsWith("… (506 characters)").doesNotContain("\033", "\r");
+                .startsWith("  ␛[2J␍�x").endsWith("… (506 characters)")
+                    .doesNotContain("\033", "\r");
         }
     }
 
@@ -83,7 +88,8 @@ class TapTest {
             http.send(Http.request("GET", "/quotes", null));
 
             assertThatThrownBy(() -> http.answer("GET", Duration.ofMillis(100), false))
-                .isInstanceOf(Http.NoAnswer.class).extracting("limit").isEqualTo(Duration.ofMillis(100));
+                .isInstanceOf(Http.NoAnswer.class).extracting("limit")
+                    .isEqualTo(Duration.ofMillis(100));
         }
     }
 

@@ -19,12 +19,15 @@ class VerifyTest {
         """;
 
     @Test void a_starter_may_differ_in_bodies_with_a_TODO() {
-        assertThat(Bodies.difference(SOLUTION.replace("return 1;", "// TODO 1: one\n        return 0;"), SOLUTION))
+        assertThat(
+            Bodies.difference(SOLUTION.replace("return 1;", "// TODO 1: one\n        return 0;"),
+                SOLUTION))
             .isEmpty();
     }
 
     @Test void a_starter_may_differ_nowhere_else() {
-        assertThat(Bodies.difference(SOLUTION.replace("return 1;", "return 0;"), SOLUTION)).isPresent();
+        assertThat(Bodies.difference(SOLUTION.replace("return 1;", "return 0;"), SOLUTION))
+            .isPresent();
         assertThat(Bodies.difference(SOLUTION.replace("int one()", "long one()")
             .replace("return 1;", "// TODO 1: one\n        return 0;"), SOLUTION)).isPresent();
         assertThat(Bodies.difference(SOLUTION + "// more\n", SOLUTION)).isPresent();
@@ -44,7 +47,8 @@ class VerifyTest {
                  }
             """.lines().toList());
 
-        assertThat(mistake.applyTo(SOLUTION)).contains("return 2;\n    }\n").doesNotContain("return 1;");
+        assertThat(mistake.applyTo(SOLUTION)).contains("return 2;\n    }\n")
+            .doesNotContain("return 1;");
         assertThatThrownBy(() -> mistake.applyTo(SOLUTION.replace("return 1", "return 7")))
             .isInstanceOf(com.github.difflib.patch.PatchFailedException.class);
     }
@@ -54,7 +58,8 @@ class VerifyTest {
         var files = List.of(Files.writeString(folder.resolve("A.java"), "//DEPS g:a:1\n"),
             Files.writeString(folder.resolve("B.java"), "//DEPS g:a:2\n"));
 
-        assertThat(Style.versions(files)).singleElement().asString().contains("g:a", "A.java", "B.java");
+        assertThat(Style.versions(files)).singleElement().asString()
+            .contains("g:a", "A.java", "B.java");
     }
 
     @Test void a_long_line_a_tab_and_a_missing_newline_are_found() throws IOException {

@@ -8,7 +8,8 @@ public final class AnswerAssert extends AbstractAssert<AnswerAssert, Answer> {
     AnswerAssert(Answer actual) { super(actual, AnswerAssert.class); }
 
     public AnswerAssert hasStatus(int... statuses) {
-        if (IntStream.of(statuses).noneMatch(status -> status == actual.status())) failWithMessage("%s", actual);
+        if (IntStream.of(statuses).noneMatch(status -> status == actual.status()))
+            failWithMessage("%s", actual);
         return this;
     }
 
@@ -16,7 +17,8 @@ public final class AnswerAssert extends AbstractAssert<AnswerAssert, Answer> {
     public AnswerAssert hasHeader(String name, String value) {
         var values = actual.message().headers(name).toList();
         if (!values.equals(List.of(value)))
-            failWithMessage("%s", values.isEmpty() ? "no " + name : name + ": " + String.join(" and ", values));
+            failWithMessage("%s", values.isEmpty() ? "no " + name : name + ": "
+                + String.join(" and ", values));
         return this;
     }
 
@@ -30,16 +32,19 @@ public final class AnswerAssert extends AbstractAssert<AnswerAssert, Answer> {
 
     /// The list of tokens in this header contains `token`, in any case (RFC 9110 §5.6.1).
     public AnswerAssert hasToken(String name, String token) {
-        var tokens = actual.message().headers(name).flatMap(value -> Stream.of(value.split(","))).map(String::strip);
+        var tokens = actual.message().headers(name).flatMap(value -> Stream.of(value.split(",")))
+            .map(String::strip);
         if (tokens.noneMatch(token::equalsIgnoreCase))
-            failWithMessage("%s", actual.header(name).map(text -> name + ": " + text).orElse("no " + name));
+            failWithMessage("%s", actual.header(name).map(text -> name + ": " + text)
+                .orElse("no " + name));
         return this;
     }
 
     /// Nothing follows the headers on the wire, not even bytes that no Content-Length announced.
     public AnswerAssert hasNoBody() {
         var bytes = actual.message().body().length + actual.tail().length;
-        if (bytes > 0) failWithMessage("%d with %d bytes after the headers", actual.status(), bytes);
+        if (bytes > 0)
+            failWithMessage("%d with %d bytes after the headers", actual.status(), bytes);
         return this;
     }
 

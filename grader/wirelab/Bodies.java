@@ -36,7 +36,8 @@ final class Bodies {
 
     /// In the order of the file.
     private static List<Body> of(String source) {
-        var file = new SimpleJavaFileObject(URI.create("string:///Lab.java"), JavaFileObject.Kind.SOURCE) {
+        var file = new SimpleJavaFileObject(URI.create("string:///Lab.java"),
+            JavaFileObject.Kind.SOURCE) {
             @Override public CharSequence getCharContent(boolean ignoreErrors) { return source; }
         };
         var task = (JavacTask) javax.tools.ToolProvider.getSystemJavaCompiler()
@@ -47,7 +48,8 @@ final class Bodies {
             var positions = Trees.instance(task).getSourcePositions();
             new TreePathScanner<Void, Void>() {
                 @Override public Void visitMethod(MethodTree method, Void none) {
-                    if (method.getBody() != null) bodies.add(new Body(member(getCurrentPath(), method),
+                    if (method.getBody() != null)
+                        bodies.add(new Body(member(getCurrentPath(), method),
                         (int) positions.getStartPosition(unit, method.getBody()),
                         (int) positions.getEndPosition(unit, method.getBody())));
                     return null;
@@ -63,6 +65,7 @@ final class Bodies {
     private static String member(TreePath path, MethodTree method) {
         var owner = (ClassTree) path.getParentPath().getLeaf();
         return owner.getSimpleName() + "." + method.getName() + method.getParameters().stream()
-            .map(parameter -> parameter.getType().toString()).collect(Collectors.joining(",", "(", ")"));
+            .map(parameter -> parameter.getType().toString())
+                .collect(Collectors.joining(",", "(", ")"));
     }
 }

@@ -4,17 +4,24 @@ import module java.base;
 import market.Market;
 import market.Quote;
 import mockwebserver3.*;
+import org.assertj.core.api.AbstractBooleanAssert;
+import org.assertj.core.api.AbstractDurationAssert;
+import org.assertj.core.api.AbstractLongAssert;
+import org.assertj.core.api.AbstractStringAssert;
 import org.assertj.core.api.Assertions;
+import org.assertj.core.api.ListAssert;
 import org.junit.jupiter.api.*;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/// The vocabulary of a lab's checks. A check is a claim: arrange, then one promise with its assertion.
-/// It reaches the subject only over the wire, through a [Tap] of its own, so that a failure can show what crossed.
+/// The vocabulary of a lab's checks. A check is a claim: arrange, then one promise with its
+/// assertion. It reaches the subject only over the wire, through a [Tap] of its own, so that a
+/// failure can show what crossed.
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 @DisplayNameGeneration(DisplayNameGenerator.ReplaceUnderscores.class)
 @ExtendWith(Referee.class)
 public abstract class Checks {
-    /// For one answer, or anything that a healthy subject does at once. Long, because a busy machine isn't a fault.
+    /// For one answer, or anything that a healthy subject does at once. Long, because a busy
+    /// machine isn't a fault.
     protected static final Duration SOON = Duration.ofSeconds(5);
 
     final Bench bench = Bench.CURRENT.get();
@@ -26,7 +33,8 @@ public abstract class Checks {
 
     // ---- what is promised
 
-    /// Says what the next assertion expects, for the message of its failure: `assertThat(…).as(promise(…))`.
+    /// Says what the next assertion expects, for the message of its failure:
+    /// `assertThat(…).as(promise(…))`.
     ///
     /// @param expected what should be seen on the wire
     /// @param section  the rule: section of a standard, or `lab text`
@@ -38,19 +46,29 @@ public abstract class Checks {
         return expected;
     }
 
-    protected String promise(String expected, String section) { return promise(expected, section, ""); }
+    protected String promise(String expected, String section) {
+        return promise(expected, section, "");
+    }
 
     protected static AnswerAssert assertThat(Answer answer) { return new AnswerAssert(answer); }
 
-    protected static <T> org.assertj.core.api.ListAssert<T> assertThat(List<T> list) { return Assertions.assertThat(list); }
+    protected static <T> ListAssert<T> assertThat(List<T> list) {
+        return Assertions.assertThat(list);
+    }
 
-    protected static org.assertj.core.api.AbstractStringAssert<?> assertThat(String text) { return Assertions.assertThat(text); }
+    protected static AbstractStringAssert<?> assertThat(String text) {
+        return Assertions.assertThat(text);
+    }
 
-    protected static org.assertj.core.api.AbstractLongAssert<?> assertThat(long number) { return Assertions.assertThat(number); }
+    protected static AbstractLongAssert<?> assertThat(long number) {
+        return Assertions.assertThat(number);
+    }
 
-    protected static org.assertj.core.api.AbstractBooleanAssert<?> assertThat(boolean fact) { return Assertions.assertThat(fact); }
+    protected static AbstractBooleanAssert<?> assertThat(boolean fact) {
+        return Assertions.assertThat(fact);
+    }
 
-    protected static org.assertj.core.api.AbstractDurationAssert<?> assertThat(Duration duration) {
+    protected static AbstractDurationAssert<?> assertThat(Duration duration) {
         return Assertions.assertThat(duration);
     }
 
@@ -85,22 +103,27 @@ public abstract class Checks {
     protected OptionalInt platformThreads() { return bench.subject.platformThreads(); }
 
     /// @param headers name, value, name, value, …
-    protected Answer get(String path, String... headers) { return send("GET", path, null, headers); }
+    protected Answer get(String path, String... headers) {
+        return send("GET", path, null, headers);
+    }
 
     /// Sends a request on a connection of its own and waits for the answer.
     ///
     /// @param body JSON, null for none
     protected Answer send(String method, String path, String body, String... headers) {
         try (var http = connect()) {
-            http.send(Http.request(method, path, body == null ? null : body.getBytes(StandardCharsets.UTF_8), headers));
+            http.send(Http.request(method, path, body == null ? null
+                : body.getBytes(StandardCharsets.UTF_8), headers));
             return http.answer(method, SOON, false);
         }
     }
 
-    /// The same with `Connection: close`, read to the end of the stream: [Answer#tail] is what follows the message.
+    /// The same with `Connection: close`, read to the end of the stream: [Answer#tail] is what
+    /// follows the message.
     protected Answer sendAndReadToTheEnd(String method, String path, String... headers) {
         try (var http = connect()) {
-            var closing = Stream.concat(Stream.of(headers), Stream.of("Connection", "close")).toArray(String[]::new);
+            var closing = Stream.concat(Stream.of(headers), Stream.of("Connection", "close"))
+                .toArray(String[]::new);
             http.send(Http.request(method, path, null, closing));
             return http.answer(method, SOON, true);
         }
@@ -123,17 +146,24 @@ public abstract class Checks {
         }
     }
 
-    /// The same request with each of these bodies, on a connection each, at the same moment: the last
-    /// byte of each is held back until all others are sent. The answers in the order of the bodies.
-    protected List<Answer> together(String method, String path, List<String> bodies, String... headers) {
+    /// The same request with each of these bodies, on a connection each, at the same moment: the
+    /// last
+    /// byte of each is held back until the server had time to begin with all of them.
+    ///
+    /// @return the answers in the order of the bodies
+    protected List<Answer> together(String method, String path, List<String> bodies,
+            String... headers) {
         var requests = bodies.stream().map(body -> body.getBytes(StandardCharsets.UTF_8))
             .map(body -> Http.request(method, path, body, headers)).toList();
         var connections = requests.stream().map(_ -> connect()).toList();
         try {
             for (var i = 0; i < requests.size(); i++)
                 connections.get(i).send(Arrays.copyOf(requests.get(i), requests.get(i).length - 1));
-            for (var i = 0; i < requests.size(); i++)
-                connections.get(i).send(Arrays.copyOfRange(requests.get(i), requests.get(i).length - 1, requests.get(i).length));
+            get("/health");
+            for (var i = 0; i < requests.size(); i++) {
+                var request = requests.get(i);
+                connections.get(i).send(new byte[] {request[request.length - 1]});
+            }
             return connections.stream().map(http -> http.answer(method, SOON, false)).toList();
         } finally {
             connections.forEach(Http::close);
@@ -157,7 +187,8 @@ public abstract class Checks {
 
     /// Publishes many quotes over one connection, pipelined (RFC 9112 §9.3.2); returns their ids.
     protected List<Long> publish(int count) {
-        var request = Http.request("POST", "/quotes", draft("ETH", 3_000).getBytes(StandardCharsets.UTF_8));
+        var request = Http.request("POST", "/quotes", draft("ETH", 3_000)
+            .getBytes(StandardCharsets.UTF_8));
         return pipeline("POST", request, count).stream().map(answer -> quote(answer).id()).toList();
     }
 
@@ -167,7 +198,8 @@ public abstract class Checks {
 
     private Quote quote(Answer answer) {
         try {
-            if (answer.status() == 201) return Market.JSON.readValue(answer.message().body(), Quote.class);
+            if (answer.status() == 201)
+                return Market.JSON.readValue(answer.message().body(), Quote.class);
         } catch (IOException malformed) {
             // The same broken promise as another status.
         }
@@ -209,7 +241,8 @@ public abstract class Checks {
 
     private synchronized void reconnect() { tap = null; }
 
-    private <T extends AutoCloseable> T watch(T closeable) {
+    /// Closes it when the check is over and its verdict known, before the connections are closed.
+    protected <T extends AutoCloseable> T watch(T closeable) {
         open.add(closeable);
         return closeable;
     }
@@ -285,7 +318,8 @@ public abstract class Checks {
         return server;
     }
 
-    /// MockWebServer writes head and body apart; with Nagle's algorithm the body would wait 40 ms for an acknowledgement.
+    /// MockWebServer writes head and body apart; with Nagle's algorithm the body would wait 40 ms
+    /// for an acknowledgement.
     private static final class NoDelay extends javax.net.ServerSocketFactory {
         @Override public ServerSocket createServerSocket() throws IOException {
             return new ServerSocket() {
@@ -297,11 +331,18 @@ public abstract class Checks {
             };
         }
 
-        @Override public ServerSocket createServerSocket(int port) { throw new UnsupportedOperationException(); }
+        @Override public ServerSocket createServerSocket(int port) {
+            throw new UnsupportedOperationException();
+        }
 
-        @Override public ServerSocket createServerSocket(int port, int backlog) { throw new UnsupportedOperationException(); }
+        @Override public ServerSocket createServerSocket(int port, int backlog) {
+            throw new UnsupportedOperationException();
+        }
 
-        @Override public ServerSocket createServerSocket(int port, int backlog, InetAddress address) { throw new UnsupportedOperationException(); }
+        @Override public ServerSocket createServerSocket(int port, int backlog,
+            InetAddress address) {
+            throw new UnsupportedOperationException();
+        }
     }
 
     /// What crossed the tap so far.
@@ -328,16 +369,21 @@ public abstract class Checks {
     /// Quotes with the ids from `first` to `last`.
     protected static List<Quote> quotes(long first, long last) {
         return LongStream.rangeClosed(first, last)
-            .mapToObj(id -> new Quote(id, "BTC", 64_000 + id, 64_001 + id, 1_718_000_000_000L)).toList();
+            .mapToObj(id -> new Quote(id, "BTC", 64_000 + id, 64_001 + id, 1_718_000_000_000L))
+                .toList();
     }
 
     // ---- for the referee
 
     String promised() { return expected; }
 
-    List<String> transcript() { return tap == null ? List.of() : Exchange.transcript(tap.exchanges()); }
+    List<String> transcript() {
+        return tap == null ? List.of() : Exchange.transcript(tap.exchanges());
+    }
 
-    Verdict fail(List<String> saw) { return new Verdict.Fail(expected, section, saw, transcript(), help); }
+    Verdict fail(List<String> saw) {
+        return new Verdict.Fail(expected, section, saw, transcript(), help);
+    }
 
     /// The verdict if the subject's server ended by itself.
     ///
@@ -353,7 +399,8 @@ public abstract class Checks {
             try {
                 closeable.close();
             } catch (Exception | AssertionError alreadyGone) {
-                // MockWebServer asserts that it could close in time. The check is over; what it used can't change its verdict.
+                // MockWebServer asserts that it could close in time. The check is over; what it
+                // used can't change its verdict.
             }
         }
     }

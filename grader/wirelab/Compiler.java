@@ -29,11 +29,13 @@ final class Compiler {
             }
         }
 
-        /// Writes the classes to a new folder for temporary files, which is deleted when this JVM ends.
+        /// Writes the classes to a new folder for temporary files, which is deleted when this JVM
+        /// ends.
         Path unpack() throws IOException {
             var folder = Files.createTempDirectory("wirelab-");
             for (var one : bytes.entrySet()) {
-                var file = Files.write(folder.resolve(one.getKey() + ".class"), one.getValue().toByteArray());
+                var file = Files.write(folder.resolve(one.getKey() + ".class"), one.getValue()
+                    .toByteArray());
                 file.toFile().deleteOnExit();
             }
             folder.toFile().deleteOnExit();
@@ -50,12 +52,19 @@ final class Compiler {
     static Result compile(String name, String source) {
         var errors = new DiagnosticCollector<JavaFileObject>();
         var bytes = new ConcurrentHashMap<String, ByteArrayOutputStream>();
-        var file = new SimpleJavaFileObject(URI.create("string:///" + name + ".java"), JavaFileObject.Kind.SOURCE) {
-            @Override public CharSequence getCharContent(boolean ignoreEncodingErrors) { return source; }
+        var file = new SimpleJavaFileObject(URI.create("string:///" + name + ".java"),
+            JavaFileObject.Kind.SOURCE) {
+            @Override public CharSequence getCharContent(boolean ignoreEncodingErrors) {
+                return source;
+            }
         };
-        var memory = new ForwardingJavaFileManager<>(JAVAC.getStandardFileManager(errors, Locale.ROOT, StandardCharsets.UTF_8)) {
-            @Override public JavaFileObject getJavaFileForOutput(Location location, String className, JavaFileObject.Kind kind, FileObject sibling) {
-                return new SimpleJavaFileObject(URI.create("memory:///" + className + ".class"), kind) {
+        var memory =
+            new ForwardingJavaFileManager<>(JAVAC.getStandardFileManager(errors, Locale.ROOT,
+                StandardCharsets.UTF_8)) {
+            @Override public JavaFileObject getJavaFileForOutput(Location location,
+                String className, JavaFileObject.Kind kind, FileObject sibling) {
+                return new SimpleJavaFileObject(URI.create("memory:///" + className + ".class"),
+                    kind) {
                     @Override public OutputStream openOutputStream() {
                         return bytes.computeIfAbsent(className, _ -> new ByteArrayOutputStream());
                     }
@@ -64,8 +73,11 @@ final class Compiler {
         };
         // -proc:none: a file that is graded must not run code in the compiler.
         var options = List.of("-proc:none", "--release", "25", "-g");
-        if (JAVAC.getTask(Writer.nullWriter(), memory, errors, options, null, List.of(file)).call()) return new Classes(name, bytes);
-        return new Errors(errors.getDiagnostics().stream().filter(one -> one.getKind() == Diagnostic.Kind.ERROR)
-            .map(one -> name + ".java:" + one.getLineNumber() + ": " + one.getMessage(Locale.ROOT)).toList());
+        if (JAVAC.getTask(Writer.nullWriter(), memory, errors, options, null, List.of(file))
+            .call()) return new Classes(name, bytes);
+        return new Errors(errors.getDiagnostics().stream()
+            .filter(one -> one.getKind() == Diagnostic.Kind.ERROR)
+            .map(one -> name + ".java:" + one.getLineNumber() + ": " + one.getMessage(Locale.ROOT))
+                .toList());
     }
 }

@@ -2,7 +2,8 @@ package wirelab;
 
 import module java.base;
 
-/// Shows outcomes to a student: what is kept, then the first broken promise in full, then one next step.
+/// Shows outcomes to a student: what is kept, then the first broken promise in full, then one next
+/// step.
 final class Console {
     private static final int COLUMNS = 84;
 
@@ -26,7 +27,8 @@ final class Console {
         this.source = source;
         this.all = all;
         this.trace = trace;
-        this.colour = System.console() != null && System.console().isTerminal() && System.getenv("NO_COLOR") == null;
+        this.colour = System.console() != null && System.console()
+            .isTerminal() && System.getenv("NO_COLOR") == null;
     }
 
     void title() { out.println("lab %02d · %s".formatted(number, labTitle)); }
@@ -48,7 +50,8 @@ final class Console {
 
     private void showBroken(Outcome outcome) {
         var title = title(outcome);
-        out.println("  " + red("✘") + " " + title + " ".repeat(Math.max(2, COLUMNS - 10 - title.length())) + todo(outcome));
+        out.println("  " + red("✘") + " " + title
+            + " ".repeat(Math.max(2, COLUMNS - 10 - title.length())) + todo(outcome));
         switch (outcome.verdict()) {
             case Verdict.Fail fail -> {
                 fail.transcript().forEach(this::detail);
@@ -70,17 +73,20 @@ final class Console {
                 crashed.how().forEach(line -> detail("crashed   " + line));
             }
             case Verdict.KitFault fault -> {
-                detail("This is a fault of Wirelab, not of your code. Please report it with this line:");
+                detail("A fault of Wirelab, not of your code. Please report it with this line:");
                 detail(fault.what());
                 if (trace) fault.trace().forEach(this::detail);
             }
-            case Verdict.Pass _, Verdict.Skipped _ -> throw new IllegalStateException("not broken: " + outcome);
+            case Verdict.Pass _,
+                Verdict.Skipped _ -> throw new IllegalStateException("not broken: " + outcome);
         }
         var line = todoLine(outcome.claim().todo());
         if (line.isPresent()) detail("look at   " + source.getFileName() + ":" + line.getAsInt());
     }
 
-    private static String padded(String expected) { return " ".repeat(Math.max(2, 52 - expected.length())); }
+    private static String padded(String expected) {
+        return " ".repeat(Math.max(2, 52 - expected.length()));
+    }
 
     private void detail(String line) { out.println("      " + line); }
 
@@ -91,13 +97,16 @@ final class Console {
         if (source == null) return OptionalInt.empty();
         try {
             var lines = Files.readAllLines(source);
-            return IntStream.range(0, lines.size()).filter(i -> lines.get(i).matches(".*\\bTODO " + todo + "\\b.*")).map(i -> i + 1).findFirst();
+            return IntStream.range(0, lines.size())
+                .filter(i -> lines.get(i).matches(".*\\bTODO " + todo + "\\b.*")).map(i -> i + 1)
+                    .findFirst();
         } catch (IOException unreadable) {
             return OptionalInt.empty();
         }
     }
 
-    /// The closing lines, and the exit code: 0 all passed, 1 a claim is broken, 3 a fault of the kit.
+    /// The closing lines, and the exit code: 0 all passed, 1 a claim is broken, 3 a fault of the
+    /// kit.
     int summary(List<Outcome> outcomes, Duration took, String again) {
         var regular = outcomes.stream().filter(outcome -> !outcome.claim().bonus()).toList();
         var passed = regular.stream().filter(Outcome::passed).count();
@@ -111,26 +120,33 @@ final class Console {
     private static String next(List<Outcome> outcomes, String again) {
         var broken = outcomes.stream().filter(Console::broken).map(Outcome::claim).toList();
         var first = broken.stream().filter(claim -> !claim.bonus()).findFirst();
-        if (first.isPresent()) return "next: fix TODO " + first.get().todo() + ", then `" + again + "`";
-        var skipped = outcomes.stream().filter(outcome -> outcome.verdict() instanceof Verdict.Skipped).count();
+        if (first.isPresent())
+            return "next: fix TODO " + first.get().todo() + ", then `" + again + "`";
+        var skipped = outcomes.stream()
+            .filter(outcome -> outcome.verdict() instanceof Verdict.Skipped).count();
         if (skipped > 0) return skipped + " skipped";
-        return "all kept" + (broken.isEmpty() ? "" : ", bonus left: TODO " + broken.getFirst().todo());
+        return "all kept" + (broken.isEmpty() ? "" : ", bonus left: TODO " + broken.getFirst()
+            .todo());
     }
 
     private static boolean broken(Outcome outcome) {
         return !outcome.passed() && !(outcome.verdict() instanceof Verdict.Skipped);
     }
 
-    /// 3 if the kit is at fault, 1 if a claim that counts isn't kept, else 0. Claims of a client that the subject doesn't
+    /// 3 if the kit is at fault, 1 if a claim that counts isn't kept, else 0. Claims of a client
+    /// that the subject doesn't
     /// have don't count; all else that was skipped does.
     static int code(List<Outcome> outcomes) {
-        if (outcomes.stream().anyMatch(outcome -> outcome.verdict() instanceof Verdict.KitFault)) return 3;
+        if (outcomes.stream().anyMatch(outcome -> outcome.verdict() instanceof Verdict.KitFault))
+            return 3;
         var counted = outcomes.stream().filter(outcome -> !outcome.claim().bonus())
             .filter(outcome -> !outcome.verdict().equals(Runner.NO_CLIENT)).toList();
         return !counted.isEmpty() && counted.stream().allMatch(Outcome::passed) ? 0 : 1;
     }
 
-    private static String seconds(Duration duration) { return "%.1f s".formatted(duration.toMillis() / 1000.0); }
+    private static String seconds(Duration duration) {
+        return "%.1f s".formatted(duration.toMillis() / 1000.0);
+    }
 
     private String green(String text) { return colour ? "\033[32m" + text + "\033[0m" : text; }
 

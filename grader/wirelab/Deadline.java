@@ -9,7 +9,8 @@ record Deadline(long nanoTime) {
 
     boolean passed() { return System.nanoTime() - nanoTime >= 0; }
 
-    /// A few milliseconds between two looks at something that can't announce itself, such as another process.
+    /// A few milliseconds between two looks at something that can't announce itself, such as
+    /// another process.
     static void pause() {
         LockSupport.parkNanos(3_000_000);
         if (Thread.currentThread().isInterrupted()) throw new CancellationException("interrupted");

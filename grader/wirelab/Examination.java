@@ -18,14 +18,18 @@ final class Examination {
     /// The checks of a lab: class `wirelab.checks.Lab01` for lab 1.
     static Class<? extends Checks> checks(int number) {
         try {
-            return Class.forName("wirelab.checks.Lab%02d".formatted(number)).asSubclass(Checks.class);
+            return Class.forName("wirelab.checks.Lab%02d".formatted(number))
+                .asSubclass(Checks.class);
         } catch (ClassNotFoundException none) {
             throw new Usage("No lab " + number + ". Labs here: "
-                + Project.labs().stream().map("%02d"::formatted).collect(Collectors.joining(" ")) + ".");
+                + Project.labs().stream().map("%02d"::formatted)
+                    .collect(Collectors.joining(" ")) + ".");
         }
     }
 
-    static String title(int number) { return checks(number).getAnnotation(DisplayName.class).value(); }
+    static String title(int number) {
+        return checks(number).getAnnotation(DisplayName.class).value();
+    }
 
     /// @param source the student's file, null when there is none
     /// @param again  the command that runs this examination again
@@ -34,7 +38,8 @@ final class Examination {
         var console = new Console(System.out, number, title(number), source, all, trace);
         var start = System.nanoTime();
         if (!json) console.title();
-        var outcomes = Runner.run(checks, Claim.of(checks), subject, !all && !json, json ? _ -> {} : console::show);
+        var outcomes = Runner.run(checks, Claim.of(checks), subject, !all && !json, json ? _ -> {}
+            : console::show);
         var took = Duration.ofNanos(System.nanoTime() - start);
         if (!json) return console.summary(outcomes, took, again);
         System.out.println(Json.of(number, title(number), outcomes, took));

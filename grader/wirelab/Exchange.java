@@ -11,18 +11,20 @@ public record Exchange(Message request, Message answer, long requestedAt, long a
     private static final int SHOWN = 3;
     private static final int WIDTH = 110;
     private static final Set<String> NOISE =
-        Set.of("host", "date", "connection", "content-length", "user-agent", "accept-encoding", "transfer-encoding");
+        Set.of("host", "date", "connection", "content-length", "user-agent", "transfer-encoding");
 
     /// Whether an answer with this status came.
     public boolean answered(int status) {
         return answer != null && answer.start().contains(" " + status + " ");
     }
 
-    /// The last few exchanges as a person reads them: `>` what went to the server, `<` what came back.
+    /// The last few exchanges as a person reads them: `>` what went to the server, `<` what came
+    /// back.
     static List<String> transcript(List<Exchange> exchanges) {
         var groups = new ArrayDeque<List<Exchange>>();
         for (var exchange : exchanges) {
-            if (!groups.isEmpty() && groups.getLast().getLast().looksLike(exchange)) groups.getLast().add(exchange);
+            if (!groups.isEmpty() && groups.getLast().getLast().looksLike(exchange))
+                groups.getLast().add(exchange);
             else groups.add(new ArrayList<>(List.of(exchange)));
         }
         var lines = new ArrayList<String>();
@@ -34,9 +36,11 @@ public record Exchange(Message request, Message answer, long requestedAt, long a
 
     /// Many publications, or the same question with the same answer again and again, are one line.
     private boolean looksLike(Exchange next) {
-        if (!next.request.start().equals(request.start()) || answer == null || next.answer == null) return false;
+        if (!next.request.start().equals(request.start()) || answer == null || next.answer == null)
+            return false;
         return answer.start().equals(next.answer.start())
-            && (request.method().equals("POST") || Arrays.equals(answer.body(), next.answer.body()));
+            && (request.method()
+                .equals("POST") || Arrays.equals(answer.body(), next.answer.body()));
     }
 
     private static List<String> lines(List<Exchange> group) {
@@ -47,7 +51,8 @@ public record Exchange(Message request, Message answer, long requestedAt, long a
             return List.of("> " + request, "< " + last.answer.start().substring(9) + "   each");
         var lines = new ArrayList<>(lines("> ", request, last.request));
         if (last.answer == null) lines.add("< (nothing came back)");
-        else lines.addAll(lines("< ", last.answer.start().replaceFirst("^HTTP/1.1 ", ""), last.answer));
+        else lines.addAll(lines("< ", last.answer.start()
+            .replaceFirst("^HTTP/1.1 ", ""), last.answer));
         return lines;
     }
 
@@ -56,16 +61,21 @@ public record Exchange(Message request, Message answer, long requestedAt, long a
             .filter(header -> !NOISE.contains(header.name().toLowerCase()))
             .map(header -> "   " + header).collect(Collectors.joining());
         var lines = new ArrayList<>(List.of(clipped(arrow + start + headers)));
-        if (message.body().length > 0) lines.add("  " + clipped(new String(message.body(), StandardCharsets.UTF_8)));
+        if (message.body().length > 0)
+            lines.add("  " + clipped(new String(message.body(), StandardCharsets.UTF_8)));
         if (!message.complete()) lines.add("  (cut off here)");
         return lines;
     }
 
-    /// Control characters are shown as pictures (U+2400…), so that no answer can move the reader's cursor.
+    /// Control characters are shown as pictures (U+2400…), so that no answer can move the reader's
+    /// cursor.
     private static String clipped(String line) {
         var visible = line.codePoints()
-            .map(c -> c < 0x20 ? 0x2400 + c : Character.isISOControl(c) || Character.getType(c) == Character.FORMAT ? '�' : c)
-            .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append).toString();
-        return visible.length() <= WIDTH ? visible : visible.substring(0, WIDTH) + "… (" + line.length() + " characters)";
+            .map(c -> c < 0x20 ? 0x2400 + c : Character.isISOControl(c)
+                || Character.getType(c) == Character.FORMAT ? '�' : c)
+            .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
+                .toString();
+        return visible.length() <= WIDTH ? visible : visible.substring(0, WIDTH) + "… ("
+            + line.length() + " characters)";
     }
 }

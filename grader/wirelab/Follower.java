@@ -24,13 +24,16 @@ public final class Follower implements AutoCloseable {
     /// The sink fails the first time that it gets this id.
     public void refuseOnce(long id) { refuseOnce.add(id); }
 
-    /// What was delivered, once it is at least `count` values; fails if they don't come, or if the client ends.
+    /// What was delivered, once it is at least `count` values; fails if they don't come, or if the
+    /// client ends.
     public synchronized List<JsonNode> values(int count) {
         var deadline = Deadline.in(Checks.SOON);
         while (delivered.size() < count) {
             if (following.ended().isPresent() || deadline.passed())
-                throw new AssertionError(following.ended().map(how -> String.join("\n", how) + "\n").orElse("")
-                    + delivered.size() + " of " + count + " delivered" + (deadline.passed() ? " after " + Checks.SOON.toSeconds() + " s" : ""));
+                throw new AssertionError(following.ended().map(how -> String.join("\n", how) + "\n")
+                    .orElse("")
+                    + delivered.size() + " of " + count + " delivered"
+                        + (deadline.passed() ? " after " + Checks.SOON.toSeconds() + " s" : ""));
             try {
                 wait(20);
             } catch (InterruptedException cancelled) {
@@ -40,7 +43,9 @@ public final class Follower implements AutoCloseable {
         return delivered.stream().map(Follower::parse).toList();
     }
 
-    public List<Long> ids(int count) { return values(count).stream().map(value -> value.path("id").asLong()).toList(); }
+    public List<Long> ids(int count) {
+        return values(count).stream().map(value -> value.path("id").asLong()).toList();
+    }
 
     /// How it ended, if it did by itself.
     public Optional<List<String>> ended() { return following.ended(); }

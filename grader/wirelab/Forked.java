@@ -78,7 +78,8 @@ final class Forked implements Subject {
         }
     }
 
-    /// A foreign server must be told its port. One outside the ephemeral range can't be taken by a connection.
+    /// A foreign server must be told its port. One outside the ephemeral range can't be taken by a
+    /// connection.
     private static int freePort() {
         while (true) {
             var port = ThreadLocalRandom.current().nextInt(20_000, 32_000);
@@ -105,12 +106,15 @@ final class Forked implements Subject {
 
     @Override public boolean hasClient() { return client != null; }
 
-    @Override public Following follow(URI base, long after, Duration every, Predicate<String> sink) {
-        var command = with(client, base.toString(), "--after", "" + after, "--every", "" + every.toMillis(), "--ack");
+    @Override public Following follow(URI base, long after, Duration every,
+        Predicate<String> sink) {
+        var command = with(client, base.toString(), "--after", "" + after, "--every", ""
+            + every.toMillis(), "--ack");
         var started = new AtomicReference<Child>();
         // The sink's answer goes to the client's stdin, line by line: see the option --ack.
         var following = new Child(command, Map.of(), line -> {
-            if (line.startsWith("{") || line.startsWith("[")) started.get().say(sink.test(line) ? "ok" : "no");
+            if (line.startsWith("{") || line.startsWith("["))
+                started.get().say(sink.test(line) ? "ok" : "no");
         }, started);
         return new Following() {
             @Override public Optional<List<String>> ended() { return following.ended(); }
@@ -127,7 +131,8 @@ final class Forked implements Subject {
         url = null;
     }
 
-    /// A process whose output is read to its end, however much it prints, and whose descendants die with it.
+    /// A process whose output is read to its end, however much it prints, and whose descendants die
+    /// with it.
     private static final class Child {
         private static final int KEPT = 8_000;
 
@@ -138,7 +143,8 @@ final class Forked implements Subject {
             this(command, variables, line, new AtomicReference<>());
         }
 
-        Child(List<String> command, Map<String, String> variables, Consumer<String> line, AtomicReference<Child> self) {
+        Child(List<String> command, Map<String, String> variables, Consumer<String> line,
+            AtomicReference<Child> self) {
             self.set(this);
             var builder = new ProcessBuilder(command).redirectErrorStream(true);
             builder.environment().putAll(variables);
@@ -189,14 +195,16 @@ final class Forked implements Subject {
             if (process.isAlive()) return Optional.empty();
             var how = new ArrayList<>(List.of("it exited with code " + process.exitValue()));
             printed().lines().toList().reversed().stream().filter(line -> !line.isBlank()).limit(3)
-                .map(line -> "printed: " + (line.length() > 200 ? line.substring(0, 200) + "…" : line))
+                .map(line -> "printed: "
+                    + (line.length() > 200 ? line.substring(0, 200) + "…" : line))
                 .forEach(line -> how.add(1, line));
             return Optional.of(how);
         }
 
         /// SIGTERM to it and its descendants, a second to obey, then SIGKILL.
         void end() {
-            var family = Stream.concat(process.descendants(), Stream.of(process.toHandle())).toList();
+            var family = Stream.concat(process.descendants(), Stream.of(process.toHandle()))
+                .toList();
             family.forEach(ProcessHandle::destroy);
             try {
                 process.waitFor(1, TimeUnit.SECONDS);

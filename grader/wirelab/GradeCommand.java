@@ -6,13 +6,17 @@ import picocli.CommandLine.*;
 
 /// Puts a lab's claims to a server in any language, or to one lab file in a process of its own.
 @Command(name = "grade",
-    description = "Grades one subject: a lab file, or with --url or --run a server in any language.",
-    footer = {"", "Examples:", "  jbang grade 1 --url http://127.0.0.1:8080", "  jbang grade 1 --run 'node server.js'",
+    description = "Grades a lab file, or with --url or --run a server in any language.",
+    footer = {"", "Examples:",
+        "  jbang grade 1 --url http://127.0.0.1:8080",
+        "  jbang grade 1 --run 'node server.js'",
         "  jbang grade labs/lab01.java"})
 final class GradeCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "LAB|FILE", description = "The lab's number, or a file named labNN.java.")
+    @Parameters(paramLabel = "LAB|FILE",
+        description = "The lab's number, or a file named labNN.java.")
     String what;
-    @Option(names = "--url", paramLabel = "U", description = "A server that runs already. Its feed should hold nothing else meanwhile.")
+    @Option(names = "--url", paramLabel = "U",
+        description = "A server that runs already. Its feed should hold nothing else meanwhile.")
     URI url;
     @Option(names = "--run", paramLabel = "CMD",
         description = "A shell command that serves on 127.0.0.1 at the environment variable PORT.")
@@ -23,34 +27,45 @@ final class GradeCommand implements Callable<Integer> {
     boolean trace;
 
     @Override public Integer call() throws IOException {
-        if (url != null && command != null) throw new Usage("--url and --run exclude each other: the server runs already, or is started.");
-        if (!json && url == null) System.out.println("UNTRUSTED: without a sandbox the code runs with your rights.");
+        if (url != null && command != null)
+            throw new Usage("--url and --run exclude each other: one server at a time.");
         var number = number();
-        try (var subject = url == null && command == null ? compiled(number) : given()) {
-            return new Examination(number, subject).run(true, json, trace, null, "jbang grade");
+        try (var subject = url != null ? remote() : command != null ? Forked.command(command)
+                : compiled(number)) {
+            var examination = new Examination(number, subject);
+            if (!json && url == null)
+                System.out.println("UNTRUSTED: without a sandbox the code runs with your rights.");
+            return examination.run(true, json, trace, null, "jbang grade");
         }
     }
 
     private int number() {
         var name = Pattern.compile("(?:.*/)?(?:lab)?(\\d{1,2})(?:\\.java)?").matcher(what);
         if (name.matches()) return Integer.parseInt(name.group(1));
-        throw new Usage("'" + what + "' is neither a lab's number nor a file named labNN.java. Try: jbang grade 1 --url http://127.0.0.1:7001");
+        throw new Usage("'" + what + "' is neither a lab's number nor a file named labNN.java. "
+            + "Try: jbang grade 1 --url http://127.0.0.1:7001");
     }
 
-    private Subject given() {
-        if (command != null) return Forked.command(command);
-        if ("http".equals(url.getScheme()) && url.getHost() != null && url.getPort() > 0) return new Remote(url);
-        throw new Usage("--url " + url + ": must name scheme, host and port, like http://127.0.0.1:7001");
+    private Subject remote() {
+        if ("http".equals(url.getScheme()) && url.getHost() != null && url.getPort() > 0)
+            return new Remote(url);
+        throw new Usage("--url " + url
+            + ": must name scheme, host and port, like http://127.0.0.1:7001");
     }
 
     private Subject compiled(int number) throws IOException {
-        var file = Path.of(what);
-        if (!Files.isReadable(file)) throw new Usage(what.matches("\\d+") ? "What should be graded? Add --url, --run, or name a file: jbang grade labs/lab%02d.java".formatted(number)
-            : "No file " + what + ". Try: jbang grade labs/lab01.java");
         var name = "lab%02d".formatted(number);
+        var file = Path.of(what);
+        if (what.matches("\\d+"))
+            throw new Usage("Lab " + what + " of whom? Add --url or --run, or name a file: "
+                + "jbang grade labs/" + name + ".java");
+        if (!Files.isReadable(file))
+            throw new Usage("No file " + what + ". Try: jbang grade labs/lab01.java");
         return switch (Compiler.compile(name, Files.readString(file))) {
-            case Compiler.Errors errors -> throw new Usage(file + " does not compile:\n" + String.join("\n", errors.lines()));
-            case Compiler.Classes classes -> Forked.lab(name, classes.unpack() + File.pathSeparator + System.getProperty("java.class.path"));
+            case Compiler.Errors errors ->
+                throw new Usage(file + " does not compile:\n" + String.join("\n", errors.lines()));
+            case Compiler.Classes classes -> Forked.lab(name, classes.unpack() + File.pathSeparator
+                + System.getProperty("java.class.path"));
         };
     }
 }

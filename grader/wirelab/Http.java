@@ -2,7 +2,8 @@ package wirelab;
 
 import module java.base;
 
-/// A plain HTTP/1.1 connection. It sends what it is told to the letter, and a server that drips or never
+/// A plain HTTP/1.1 connection. It sends what it is told to the letter, and a server that drips or
+/// never
 /// answers can't hold it longer than its deadline.
 final class Http implements AutoCloseable {
     /// The subject did not answer as HTTP asks.
@@ -26,7 +27,8 @@ final class Http implements AutoCloseable {
     Http(URI server, Duration limit) {
         this.server = server;
         try {
-            socket.connect(new InetSocketAddress(server.getHost(), server.getPort()), (int) limit.toMillis());
+            socket.connect(new InetSocketAddress(server.getHost(), server.getPort()),
+                (int) limit.toMillis());
             socket.setTcpNoDelay(true);
             in = new BufferedInputStream(new Deadlined(socket.getInputStream()));
         } catch (IOException cause) {
@@ -39,8 +41,11 @@ final class Http implements AutoCloseable {
     /// @param headers name, value, name, value, …
     static byte[] request(String method, String path, byte[] body, String... headers) {
         var text = new StringBuilder(method + " " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n");
-        for (var i = 0; i < headers.length; i += 2) text.append(headers[i] + ": " + headers[i + 1] + "\r\n");
-        if (body != null) text.append("Content-Type: application/json\r\nContent-Length: " + body.length + "\r\n");
+        for (var i = 0; i < headers.length; i += 2)
+            text.append(headers[i] + ": " + headers[i + 1] + "\r\n");
+        if (body != null)
+            text.append("Content-Type: application/json\r\nContent-Length: " + body.length
+                + "\r\n");
         var bytes = new ByteArrayOutputStream();
         bytes.writeBytes(text.append("\r\n").toString().getBytes(StandardCharsets.ISO_8859_1));
         if (body != null) bytes.writeBytes(body);
@@ -65,7 +70,8 @@ final class Http implements AutoCloseable {
         try {
             var message = Message.answer(in, method);
             if (message == null || !message.complete())
-                throw new NoAnswer("the connection was closed before the answer was complete", null);
+                throw new NoAnswer("the connection was closed before the answer was complete",
+                    null);
             var tail = rest ? in.readAllBytes() : new byte[0];
             var now = System.nanoTime();
             return new Answer(message, tail, Duration.ofNanos(now - start), now);

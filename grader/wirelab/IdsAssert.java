@@ -3,7 +3,8 @@ package wirelab;
 import module java.base;
 import org.assertj.core.api.AbstractAssert;
 
-/// Assertions about the ids of quotes, whose messages name what is missing rather than print two lists.
+/// Assertions about the ids of quotes, whose messages name what is missing rather than print two
+/// lists.
 public final class IdsAssert extends AbstractAssert<IdsAssert, List<Long>> {
     IdsAssert(List<Long> actual) { super(actual, IdsAssert.class); }
 

@@ -43,7 +43,8 @@ final class InJvm implements Subject {
 
     @Override public boolean hasClient() { return lab.client != null; }
 
-    @Override public Following follow(URI base, long after, Duration every, Predicate<String> sink) {
+    @Override public Following follow(URI base, long after, Duration every,
+        Predicate<String> sink) {
         var end = new CompletableFuture<List<String>>();
         var thread = Thread.ofVirtual().name("client").start(() -> {
             try {
@@ -54,7 +55,9 @@ final class InJvm implements Subject {
             }
         });
         return new Following() {
-            @Override public Optional<List<String>> ended() { return Optional.ofNullable(end.getNow(null)); }
+            @Override public Optional<List<String>> ended() {
+                return Optional.ofNullable(end.getNow(null));
+            }
 
             @Override public void close() { thread.interrupt(); }
         };
@@ -71,7 +74,8 @@ final class InJvm implements Subject {
     }
 
     private static List<String> describe(String what, Throwable cause) {
-        var line = Stream.of(cause.getStackTrace()).filter(frame -> frame.getClassName().startsWith("lab"))
+        var line = Stream.of(cause.getStackTrace())
+            .filter(frame -> frame.getClassName().startsWith("lab"))
             .findFirst().map(frame -> " at " + frame.getFileName() + ":" + frame.getLineNumber());
         return List.of(what + ": " + cause + line.orElse(""));
     }

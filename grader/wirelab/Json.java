@@ -8,7 +8,8 @@ import market.Market;
 final class Json {
     private Json() {}
 
-    /// `{"lab":1,"title":…,"passed":9,"total":10,"seconds":0.9,"claims":[{"number":1,"title":…,"verdict":"fail",…}]}`
+    /// `{"lab":1,"title":…,"passed":9,"total":10,"seconds":0.9,"claims":[…]}`, a claim being
+    /// `{"number":1,"title":…,"verdict":"fail",…}`.
     static String of(int number, String title, List<Outcome> outcomes, Duration took) {
         var regular = outcomes.stream().filter(outcome -> !outcome.claim().bonus()).toList();
         var document = new LinkedHashMap<String, Object>();

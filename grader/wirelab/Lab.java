@@ -37,7 +37,8 @@ public final class Lab {
         return this;
     }
 
-    /// Runs what `args` ask for; ends the JVM with 0 all passed, 1 a check failed, 2 wrong usage, 3 a fault of the kit.
+    /// Runs what `args` ask for; ends the JVM with 0 all passed, 1 a check failed, 2 wrong usage, 3
+    /// a fault of the kit.
     public void main(String... args) {
         if (WANTED.isBound()) WANTED.get().set(this);
         else System.exit(LabCommand.run(this, args));

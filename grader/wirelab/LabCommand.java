@@ -10,13 +10,15 @@ import picocli.CommandLine.*;
 @Command(name = "lab",
     description = "Without a command: runs this lab's checks against the code in this file.",
     exitCodeListHeading = "Exit codes:%n", exitCodeList = {
-        "0:every promise is kept", "1:a promise is broken", "2:wrong usage", "3:a fault of Wirelab itself"})
+        "0:every promise is kept", "1:a promise is broken", "2:wrong usage",
+        "3:a fault of Wirelab itself"})
 final class LabCommand implements Callable<Integer> {
     private final Lab lab;
 
     @Option(names = "--all", description = "Go on after the first broken promise.")
     boolean all;
-    @Option(names = "--json", description = "Print the outcomes as JSON, for machines; implies --all.")
+    @Option(names = "--json",
+        description = "Print the outcomes as JSON, for machines; implies --all.")
     boolean json;
     @Option(names = "--trace", description = "Show stack traces.")
     boolean trace;
@@ -41,18 +43,22 @@ final class LabCommand implements Callable<Integer> {
         private final Lab lab;
 
         @Option(names = "--port", paramLabel = "P",
-            description = "TCP port, 0 to 65535; 0 = any. Default: environment variable PORT, else 7000 + the lab's number.")
+            description = "TCP port, 0 to 65535; 0 = any. Default: environment variable PORT, "
+                + "else 7000 + the lab's number.")
         Integer port;
         @Option(names = "--ticker", paramLabel = "N", defaultValue = "2",
-            description = "Random-walk quotes a second, 0 to 10000; 0 = none. Default: ${DEFAULT-VALUE}.")
+            description = "Random-walk quotes a second, 0 to 10000; 0 = none. Default: 2.")
         double ticker;
 
         Serve(Lab lab) { this.lab = lab; }
 
         @Override public Integer call() throws InterruptedException {
-            if (!(ticker >= 0 && ticker <= 10_000)) throw new Usage("--ticker " + ticker + ": must be from 0 to 10000 quotes a second.");
+            if (!(ticker >= 0 && ticker <= 10_000))
+                throw new Usage("--ticker " + ticker
+                    + ": must be from 0 to 10000 quotes a second.");
             var chosen = port != null ? port : setting("PORT", 7000 + lab.number);
-            if (chosen < 0 || chosen > 65_535) throw new Usage("port " + chosen + ": must be from 0 to 65535. Try: --port 0");
+            if (chosen < 0 || chosen > 65_535)
+                throw new Usage("port " + chosen + ": must be from 0 to 65535. Try: --port 0");
             var feed = new Feed(Math.max(1, setting("FEED_CAPACITY", Feed.CAPACITY)));
             var server = start(feed, chosen);
             if (ticker > 0) Ticker.start(feed, ticker);
@@ -66,7 +72,8 @@ final class LabCommand implements Callable<Integer> {
             try {
                 return lab.server.apply(feed).start("127.0.0.1", port);
             } catch (io.javalin.util.JavalinBindException taken) {
-                throw new Usage("Port " + port + " is in use. Stop what listens there, or try: --port 0");
+                throw new Usage("Port " + port
+                    + " is in use. Stop what listens there, or try: --port 0");
             }
         }
 
@@ -80,30 +87,38 @@ final class LabCommand implements Callable<Integer> {
     }
 
     @Command(name = "client",
-        description = "Follows a server and prints what it delivers, one line of JSON each, until Ctrl-C.")
+        description = "Follows a server and prints what it delivers, a line of JSON each.")
     static final class Client implements Callable<Integer> {
         private final Lab lab;
 
-        @Parameters(paramLabel = "URL", description = "The server, for example http://127.0.0.1:7001")
+        @Parameters(paramLabel = "URL",
+            description = "The server, for example http://127.0.0.1:7001")
         URI url;
-        @Option(names = "--after", paramLabel = "ID", defaultValue = "0", description = "The last id that you already have. Default: 0.")
+        @Option(names = "--after", paramLabel = "ID", defaultValue = "0",
+            description = "The last id that you already have. Default: 0.")
         long after;
         @Option(names = "--every", paramLabel = "MS", defaultValue = "1000",
-            description = "Pause between two polls in milliseconds, 1 to 3600000, where the lab polls. Default: 1000.")
+            description = "Pause between two polls in milliseconds, 1 to 3600000, where the lab "
+                + "polls. Default: 1000.")
         long every;
-        @Option(names = "--ack", description = "After each line wait for one on stdin: `ok` takes it, anything else makes the sink fail.")
+        @Option(names = "--ack",
+            description = "After each line wait for one on stdin: `ok` takes it, anything else "
+                + "makes the sink fail.")
         boolean ack;
 
         Client(Lab lab) { this.lab = lab; }
 
         @Override public Integer call() throws Exception {
             if (!"http".equals(url.getScheme()) || url.getHost() == null)
-                throw new Usage("URL '" + url + "': must be like http://127.0.0.1:" + (7000 + lab.number));
+                throw new Usage("URL '" + url + "': must be like http://127.0.0.1:"
+                    + (7000 + lab.number));
             if (after < 0) throw new Usage("--after " + after + ": must be from 0.");
-            if (every < 1 || every > 3_600_000) throw new Usage("--every " + every + ": must be from 1 to 3600000 ms.");
+            if (every < 1 || every > 3_600_000)
+                throw new Usage("--every " + every + ": must be from 1 to 3600000 ms.");
             var stdin = new BufferedReader(new InputStreamReader(System.in));
             try {
-                lab.client.follow(url, after, Duration.ofMillis(every), value -> print(value, stdin));
+                lab.client.follow(url, after, Duration.ofMillis(every),
+                    value -> print(value, stdin));
             } catch (IllegalStateException | UnsupportedOperationException | IOException ended) {
                 System.err.println("The client ended: " + ended.getMessage());
                 return 1;
@@ -114,7 +129,8 @@ final class LabCommand implements Callable<Integer> {
         private void print(Object value, BufferedReader stdin) {
             try {
                 System.out.println(Market.JSON.writeValueAsString(value));
-                if (ack && !"ok".equals(stdin.readLine())) throw new IllegalStateException("the sink refuses " + value);
+                if (ack && !"ok".equals(stdin.readLine()))
+                    throw new IllegalStateException("the sink refuses " + value);
             } catch (IOException cause) {
                 throw new UncheckedIOException(cause);
             }

@@ -19,7 +19,8 @@ public record Message(String start, List<Header> headers, byte[] body, boolean c
     /// Reads a request; null at the end of the stream.
     static Message request(InputStream in) throws IOException { return read(in, null); }
 
-    /// Reads the final answer to a request with this method, past any 1xx (RFC 9110 §15.2); null at the end of the stream.
+    /// Reads the final answer to a request with this method, past any 1xx (RFC 9110 §15.2); null at
+    /// the end of the stream.
     static Message answer(InputStream in, String method) throws IOException {
         var message = read(in, method);
         while (message != null && message.complete && message.start.matches("HTTP/1\\.1 1\\d\\d.*"))
@@ -31,7 +32,8 @@ public record Message(String start, List<Header> headers, byte[] body, boolean c
     Optional<String> header(String name) { return headers(name).findFirst(); }
 
     Stream<String> headers(String name) {
-        return headers.stream().filter(header -> header.name.equalsIgnoreCase(name)).map(Header::value);
+        return headers.stream().filter(header -> header.name.equalsIgnoreCase(name))
+            .map(Header::value);
     }
 
     String method() { return start.substring(0, Math.max(0, start.indexOf(' '))); }
@@ -50,11 +52,14 @@ public record Message(String start, List<Header> headers, byte[] body, boolean c
     }
 
     /// How long the body is: RFC 9112 §6.3.
-    private static Message withBody(Message head, InputStream in, String answeredMethod) throws IOException {
+    private static Message withBody(Message head, InputStream in, String answeredMethod)
+        throws IOException {
         var body = new ByteArrayOutputStream();
         var complete = true;
         var answer = answeredMethod != null;
-        var bodyless = answer && (answeredMethod.equals("HEAD") || head.start.matches("HTTP/1\\.[01] (1..|204|304).*"));
+        var bodyless = answer
+            && (answeredMethod.equals("HEAD")
+                || head.start.matches("HTTP/1\\.[01] (1..|204|304).*"));
         if (bodyless) return head;
         if (head.header("Transfer-Encoding").filter("chunked"::equalsIgnoreCase).isPresent())
             complete = chunks(in, body);
@@ -72,7 +77,8 @@ public record Message(String start, List<Header> headers, byte[] body, boolean c
             var length = length(size.replaceFirst(";.*", "").strip(), 16);
             if (!copy(in, length, body)) return false;
             if (length > 0) line(in);
-            else for (String trailer; !"".equals(trailer = line(in)); ) if (trailer == null) return false;
+            else for (String trailer; !"".equals(trailer = line(in));
+                ) if (trailer == null) return false;
             if (length == 0) return true;
         }
     }
@@ -84,10 +90,12 @@ public record Message(String start, List<Header> headers, byte[] body, boolean c
         } catch (NumberFormatException malformed) {
             // The same answer as for a length that is out of range.
         }
-        throw new ProtocolException("the length '" + digits + "' is not a number from 0 to " + LONGEST_BODY);
+        throw new ProtocolException("the length '" + digits + "' is not a number from 0 to "
+            + LONGEST_BODY);
     }
 
-    private static boolean copy(InputStream in, int length, ByteArrayOutputStream body) throws IOException {
+    private static boolean copy(InputStream in, int length, ByteArrayOutputStream body)
+        throws IOException {
         var chunk = in.readNBytes(length);
         body.writeBytes(chunk);
         return chunk.length == length;
@@ -98,7 +106,8 @@ public record Message(String start, List<Header> headers, byte[] body, boolean c
         var line = new ByteArrayOutputStream(64);
         for (int octet; (octet = in.read()) != '\n'; line.write(octet)) {
             if (octet < 0) return null;
-            if (line.size() > LONGEST_LINE) throw new ProtocolException("a line longer than " + LONGEST_LINE + " bytes");
+            if (line.size() > LONGEST_LINE)
+                throw new ProtocolException("a line longer than " + LONGEST_LINE + " bytes");
         }
         var text = line.toString(StandardCharsets.ISO_8859_1);
         return text.endsWith("\r") ? text.substring(0, text.length() - 1) : text;

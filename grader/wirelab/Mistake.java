@@ -5,7 +5,8 @@ import com.github.difflib.DiffUtils;
 import com.github.difflib.UnifiedDiffUtils;
 import com.github.difflib.patch.PatchFailedException;
 
-/// Something that a student gets wrong: a unified diff against the solution, and the check that must
+/// Something that a student gets wrong: a unified diff against the solution, and the check that
+/// must
 /// catch it. Its first line is `# caught by <test method>`, then comes what is wrong, `# …`.
 ///
 /// @param name  the file's name without `.diff`, for people

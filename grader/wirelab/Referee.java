@@ -5,7 +5,8 @@ import java.lang.reflect.Method;
 import org.junit.jupiter.api.extension.*;
 import org.opentest4j.TestAbortedException;
 
-/// Forms the verdict of each check: runs it under a limit, and tells a broken promise from a dead subject,
+/// Forms the verdict of each check: runs it under a limit, and tells a broken promise from a dead
+/// subject,
 /// from one that doesn't answer, and from a fault of the kit.
 final class Referee implements InvocationInterceptor {
     /// For one check, all its waits together.
@@ -15,7 +16,8 @@ final class Referee implements InvocationInterceptor {
             ReflectiveInvocationContext<Method> context, ExtensionContext extension) {
         var checks = (Checks) context.getTarget().orElseThrow();
         var claim = Claim.of(checks.getClass()).stream()
-            .filter(one -> one.method().equals(context.getExecutable().getName())).findFirst().orElseThrow();
+            .filter(one -> one.method().equals(context.getExecutable().getName())).findFirst()
+                .orElseThrow();
         var bench = checks.bench;
         if (bench.stopped().isPresent()) {
             invocation.skip();
@@ -25,7 +27,8 @@ final class Referee implements InvocationInterceptor {
         var start = System.nanoTime();
         var verdict = judge(invocation, checks);
         checks.close();
-        if (verdict instanceof Verdict.Crashed || verdict instanceof Verdict.TimedOut) bench.subject.stop();
+        if (verdict instanceof Verdict.Crashed || verdict instanceof Verdict.TimedOut)
+            bench.subject.stop();
         bench.report(new Outcome(claim, verdict, Duration.ofNanos(System.nanoTime() - start)));
     }
 
@@ -56,13 +59,16 @@ final class Referee implements InvocationInterceptor {
             return new Verdict.Crashed(died.how, checks.transcript());
         }
         return switch (thrown) {
-            case AssertionError broken -> checks.died(Duration.ZERO).orElseGet(() -> checks.fail(lines(broken.getMessage())));
+            case AssertionError broken -> checks.died(Duration.ZERO)
+                .orElseGet(() -> checks.fail(lines(broken.getMessage())));
             case Http.NoAnswer none when none.limit != null ->
                 new Verdict.TimedOut(none.getMessage(), none.limit, checks.transcript());
-            case Http.NoAnswer none -> checks.died(Duration.ofMillis(250)).orElseGet(() -> checks.fail(List.of(none.getMessage())));
+            case Http.NoAnswer none -> checks.died(Duration.ofMillis(250))
+                .orElseGet(() -> checks.fail(List.of(none.getMessage())));
             case TestAbortedException aborted -> new Verdict.Skipped(aborted.getMessage());
             case CancellationException _ -> new Verdict.Skipped("the run was cancelled");
-            default -> new Verdict.KitFault(thrown.toString(), Stream.of(thrown.getStackTrace()).map(Object::toString).toList());
+            default -> new Verdict.KitFault(thrown.toString(), Stream.of(thrown.getStackTrace())
+                .map(Object::toString).toList());
         };
     }
 

@@ -16,7 +16,8 @@ record Remote(URI url) implements Subject {
 
     @Override public boolean hasClient() { return false; }
 
-    @Override public Following follow(URI base, long after, Duration every, Predicate<String> sink) {
+    @Override public Following follow(URI base, long after, Duration every,
+        Predicate<String> sink) {
         throw new UnsupportedOperationException("a URL has no client");
     }
 

@@ -13,7 +13,8 @@ final class Runner {
     private Runner() {}
 
     /// @param stopAtFirst skip the claims after the first that isn't kept
-    /// @param each        gets the outcomes in the order of the claims, each as soon as it and all before it are known
+    /// @param each        gets the outcomes in the order of the claims, each as soon as it and all
+    ///                    before it are known
     /// @return one outcome for each claim, in their order
     static List<Outcome> run(Class<? extends Checks> checks, List<Claim> claims, Subject subject,
             boolean stopAtFirst, Consumer<Outcome> each) {
@@ -52,11 +53,16 @@ final class Runner {
             return;
         }
         var request = LauncherDiscoveryRequestBuilder.request().selectors(claims.stream()
-            .map(claim -> DiscoverySelectors.selectMethod(checks, claim.method())).toList()).build();
-        var config = LauncherConfig.builder().enableTestEngineAutoRegistration(false).enableTestExecutionListenerAutoRegistration(false)
-            .enableLauncherDiscoveryListenerAutoRegistration(false).enableLauncherSessionListenerAutoRegistration(false)
-            .enablePostDiscoveryFilterAutoRegistration(false).addTestEngines(new JupiterTestEngine()).build();
-        ScopedValue.where(Bench.CURRENT, bench).run(() -> LauncherFactory.create(config).execute(request));
+            .map(claim -> DiscoverySelectors.selectMethod(checks, claim.method())).toList())
+                .build();
+        var config = LauncherConfig.builder().enableTestEngineAutoRegistration(false)
+            .enableTestExecutionListenerAutoRegistration(false)
+            .enableLauncherDiscoveryListenerAutoRegistration(false)
+                .enableLauncherSessionListenerAutoRegistration(false)
+            .enablePostDiscoveryFilterAutoRegistration(false)
+                .addTestEngines(new JupiterTestEngine()).build();
+        ScopedValue.where(Bench.CURRENT, bench)
+            .run(() -> LauncherFactory.create(config).execute(request));
     }
 
     /// Puts outcomes that come in any order into the order of their claims.
@@ -73,13 +79,16 @@ final class Runner {
 
         synchronized void add(Outcome outcome) {
             known.put(outcome.claim(), outcome);
-            while (told < claims.size() && known.containsKey(claims.get(told))) each.accept(known.get(claims.get(told++)));
+            while (told < claims.size() && known.containsKey(claims.get(told)))
+                each.accept(known.get(claims.get(told++)));
         }
 
-        /// A check that left no outcome, as when JUnit itself failed, is the kit's fault, never a pass.
+        /// A check that left no outcome, as when JUnit itself failed, is the kit's fault, never a
+        /// pass.
         synchronized List<Outcome> all() {
             for (var claim : claims) if (!known.containsKey(claim))
-                add(new Outcome(claim, new Verdict.KitFault("the check did not run", List.of()), Duration.ZERO));
+                add(new Outcome(claim, new Verdict.KitFault("the check did not run", List.of()),
+                    Duration.ZERO));
             return claims.stream().map(known::get).toList();
         }
     }

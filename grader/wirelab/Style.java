@@ -6,7 +6,8 @@ import module java.base;
 final class Style {
     private static final int COLUMNS = 100;
     private static final Pattern DEPENDENCY = Pattern.compile("//DEPS ([^\\s:]+:[^\\s:]+):(\\S+)");
-    private static final List<String> HEADER = List.of("///usr/bin/env jbang", "//JAVA 25+", "//DEPS", "//SOURCES", "import ");
+    private static final List<String> HEADER =
+        List.of("///usr/bin/env jbang", "//JAVA 25+", "//DEPS", "//SOURCES", "import ");
 
     private Style() {}
 
@@ -20,7 +21,8 @@ final class Style {
             if (length > COLUMNS) problems.add(place + length + " columns, at most " + COLUMNS);
             if (lines.get(i).contains("\t")) problems.add(place + "a tab");
         }
-        if (!Files.readString(file).endsWith("\n")) problems.add(file.getFileName() + ": no newline at its end");
+        if (!Files.readString(file).endsWith("\n"))
+            problems.add(file.getFileName() + ": no newline at its end");
         return problems;
     }
 
@@ -28,7 +30,8 @@ final class Style {
     static Optional<String> header(Path file) throws IOException {
         var seen = 0;
         for (var line : Files.readAllLines(file)) {
-            var kind = IntStream.range(0, HEADER.size()).filter(i -> line.startsWith(HEADER.get(i))).findFirst();
+            var kind = IntStream.range(0, HEADER.size()).filter(i -> line.startsWith(HEADER.get(i)))
+                .findFirst();
             if (kind.isEmpty()) continue;
             if (kind.getAsInt() < seen) return Optional.of(file.getFileName() + ": '" + line
                 + "' comes too late; the order is shebang, //JAVA, //DEPS, //SOURCES, imports");
@@ -43,7 +46,8 @@ final class Style {
         for (var file : files)
             for (var line : Files.readAllLines(file)) {
                 var dependency = DEPENDENCY.matcher(line);
-                if (dependency.find()) versions.computeIfAbsent(dependency.group(1), _ -> new TreeMap<>())
+                if (dependency.find())
+                    versions.computeIfAbsent(dependency.group(1), _ -> new TreeMap<>())
                     .put(dependency.group(2), file.getFileName());
             }
         return versions.entrySet().stream().filter(one -> one.getValue().size() > 1)

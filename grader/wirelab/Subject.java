@@ -2,7 +2,8 @@ package wirelab;
 
 import module java.base;
 
-/// What is examined. The checks reach it only over the wire; this starts it, and tells when it died.
+/// What is examined. The checks reach it only over the wire; this starts it, and tells when it
+/// died.
 public sealed interface Subject extends AutoCloseable permits InJvm, Forked, Remote {
     /// The settings that a subject runs with, see [market.Market#setting].
     ///
@@ -15,7 +16,8 @@ public sealed interface Subject extends AutoCloseable permits InJvm, Forked, Rem
         static final Settings BRISK = new Settings(1_000, PROMISED.longestWait);
 
         Map<String, String> variables() {
-            return Map.of("FEED_CAPACITY", "" + feedCapacity, "MAX_WAIT_MS", "" + longestWait.toMillis());
+            return Map.of("FEED_CAPACITY", "" + feedCapacity, "MAX_WAIT_MS", ""
+                + longestWait.toMillis());
         }
     }
 
@@ -49,7 +51,8 @@ public sealed interface Subject extends AutoCloseable permits InJvm, Forked, Rem
     /// Whether it has a client to examine.
     boolean hasClient();
 
-    /// Starts its client; each value that the client delivers is offered to `sink` as JSON, false refuses it.
+    /// Starts its client; each value that the client delivers is offered to `sink` as JSON, false
+    /// refuses it.
     Following follow(URI base, long after, Duration every, Predicate<String> sink);
 
     /// Whether [#stop] ends the server, as its user would: with SIGTERM, or `Javalin.stop()`.
@@ -62,7 +65,8 @@ public sealed interface Subject extends AutoCloseable permits InJvm, Forked, Rem
 
     /// A client at work. Closing ends it.
     interface Following extends AutoCloseable {
-        /// How it ended, if it did by itself: its exception or exit code, and the last that it printed.
+        /// How it ended, if it did by itself: its exception or exit code, and the last that it
+        /// printed.
         Optional<List<String>> ended();
 
         @Override void close();

@@ -2,7 +2,8 @@ package wirelab;
 
 import module java.base;
 
-/// A TCP proxy between a check and its subject: records every byte in both directions and can disturb the answers.
+/// A TCP proxy between a check and its subject: records every byte in both directions and can
+/// disturb the answers.
 /// Each connection has a thread a direction; all of it ends with [#close].
 public final class Tap implements AutoCloseable {
     /// What is recorded of one direction of one connection; more passes through but isn't kept.
@@ -48,7 +49,9 @@ public final class Tap implements AutoCloseable {
     }
 
     /// How many bytes the subject has sent.
-    public long bytesReceived() { return links.stream().mapToLong(link -> link.received.total()).sum(); }
+    public long bytesReceived() {
+        return links.stream().mapToLong(link -> link.received.total()).sum();
+    }
 
     @Override public void close() {
         quietly(door);
@@ -129,7 +132,8 @@ public final class Tap implements AutoCloseable {
                     var requestedAt = requests.nanoTime();
                     if ((request = Message.request(requests)) == null) return exchanges;
                     var answeredAt = answers.nanoTime();
-                    exchanges.add(new Exchange(request, Message.answer(answers, request.method()), requestedAt, answeredAt));
+                    exchanges.add(new Exchange(request, Message.answer(answers, request.method()),
+                        requestedAt, answeredAt));
                 }
             } catch (IOException notHttp) {
                 return exchanges;
@@ -147,7 +151,8 @@ public final class Tap implements AutoCloseable {
 
         Disturbed(OutputStream out) {
             this.out = out;
-            later = delay.isZero() ? null : Thread.ofVirtual().name("tap, late").start(this::passLate);
+            later = delay.isZero() ? null : Thread.ofVirtual().name("tap, late")
+                .start(this::passLate);
         }
 
         void pass(byte[] bytes) throws IOException, InterruptedException {
@@ -202,7 +207,9 @@ public final class Tap implements AutoCloseable {
         synchronized long total() { return total; }
 
         /// All that came so far.
-        synchronized Replay replay() { return new Replay(bytes.toByteArray(), List.copyOf(pieces)); }
+        synchronized Replay replay() {
+            return new Replay(bytes.toByteArray(), List.copyOf(pieces));
+        }
 
         private static final class Replay extends ByteArrayInputStream {
             private final List<Piece> pieces;

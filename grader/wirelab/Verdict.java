@@ -14,7 +14,8 @@ public sealed interface Verdict {
     /// @param saw        what it showed instead, lines
     /// @param transcript what crossed the wire, lines
     /// @param help       why it matters, or where such faults come from; may be empty
-    record Fail(String expected, String section, List<String> saw, List<String> transcript, String help) implements Verdict {}
+    record Fail(String expected, String section, List<String> saw, List<String> transcript,
+        String help) implements Verdict {}
 
     /// The check didn't run.
     ///

@@ -28,9 +28,11 @@ public final class VerifyCommand implements Callable<Integer> {
 
     /// @param caught   mistakes that the named check caught
     /// @param problems what is wrong with the lab; empty if it is honest
-    public record Report(int lab, int claims, int mistakes, int caught, List<String> problems, Duration took) {
+    public record Report(int lab, int claims, int mistakes, int caught, List<String> problems,
+        Duration took) {
         public String line() {
-            return "%s lab %02d · %s · %d claims · %d of %d mistakes caught · %.1f s".formatted(problems.isEmpty() ? "✔" : "✘",
+            return "%s lab %02d · %s · %d claims · %d of %d mistakes caught · %.1f s".formatted(
+                problems.isEmpty() ? "✔" : "✘",
                 lab, Examination.title(lab), claims, caught, mistakes, took.toMillis() / 1000.0);
         }
     }
@@ -56,20 +58,26 @@ public final class VerifyCommand implements Callable<Integer> {
             problem.ifPresent(problems::add);
             if (problem.isEmpty()) caught++;
         }
-        return new Report(number, claims.size(), mistakes.size(), caught, problems, Duration.ofNanos(System.nanoTime() - start));
+        return new Report(number, claims.size(), mistakes.size(), caught, problems,
+            Duration.ofNanos(System.nanoTime() - start));
     }
 
     /// Each claim belongs to a TODO that the starter has, each TODO to a claim.
     private static void todos(String starter, List<Claim> claims, List<String> problems) {
         var marked = Pattern.compile("// TODO (\\d+)").matcher(starter).results()
-            .map(mark -> Integer.parseInt(mark.group(1))).collect(Collectors.toCollection(TreeSet::new));
-        var claimed = claims.stream().map(Claim::todo).collect(Collectors.toCollection(TreeSet::new));
-        if (!marked.equals(claimed)) problems.add("TODOs of the starter " + marked + ", of the claims " + claimed);
+            .map(mark -> Integer.parseInt(mark.group(1)))
+                .collect(Collectors.toCollection(TreeSet::new));
+        var claimed = claims.stream().map(Claim::todo)
+            .collect(Collectors.toCollection(TreeSet::new));
+        if (!marked.equals(claimed))
+            problems.add("TODOs of the starter " + marked + ", of the claims " + claimed);
     }
 
     private static void solution(int number, String source, List<String> problems) {
         for (var outcome : examine(number, source, Claim.of(Examination.checks(number)), problems))
-            if (!outcome.passed()) problems.add("the solution breaks '" + outcome.claim().title() + "': " + outcome.verdict());
+            if (!outcome.passed())
+                problems.add("the solution breaks '" + outcome.claim()
+                    .title() + "': " + outcome.verdict());
     }
 
     /// A starter must break every claim, and for a reason that a student can read.
@@ -77,7 +85,8 @@ public final class VerifyCommand implements Callable<Integer> {
         for (var outcome : examine(number, source, Claim.of(Examination.checks(number)), problems))
             switch (outcome.verdict()) {
                 case Verdict.Fail _, Verdict.TimedOut _ -> {}
-                default -> problems.add("the starter should fail '" + outcome.claim().title() + "', but: " + outcome.verdict());
+                default -> problems.add("the starter should fail '" + outcome.claim()
+                    .title() + "', but: " + outcome.verdict());
             }
     }
 
@@ -85,13 +94,15 @@ public final class VerifyCommand implements Callable<Integer> {
     private static Optional<String> missed(int number, Mistake mistake, String solution) {
         var claim = Claim.of(Examination.checks(number)).stream()
             .filter(one -> one.method().equals(mistake.check())).toList();
-        if (claim.isEmpty()) return Optional.of(mistake.name() + " names no check: " + mistake.check());
+        if (claim.isEmpty())
+            return Optional.of(mistake.name() + " names no check: " + mistake.check());
         var problems = new ArrayList<String>();
         try {
             for (var outcome : examine(number, mistake.applyTo(solution), claim, problems))
                 switch (outcome.verdict()) {
                     case Verdict.Fail _, Verdict.TimedOut _, Verdict.Crashed _ -> {}
-                    default -> problems.add("not caught by '" + outcome.claim().title() + "': " + outcome.verdict().word());
+                    default -> problems.add("not caught by '" + outcome.claim()
+                        .title() + "': " + outcome.verdict().word());
                 }
         } catch (PatchFailedException stale) {
             problems.add("does not apply to the solution: " + stale.getMessage());
@@ -99,7 +110,8 @@ public final class VerifyCommand implements Callable<Integer> {
         return problems.stream().findFirst().map(problem -> mistake.name() + " " + problem);
     }
 
-    private static List<Outcome> examine(int number, String source, List<Claim> claims, List<String> problems) {
+    private static List<Outcome> examine(int number, String source, List<Claim> claims,
+        List<String> problems) {
         return switch (Compiler.compile("lab%02d".formatted(number), source)) {
             case Compiler.Errors errors -> {
                 problems.add("does not compile: " + errors.lines());

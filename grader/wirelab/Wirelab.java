@@ -24,5 +24,7 @@ import picocli.CommandLine.Command;
 public final class Wirelab {
     private Wirelab() {}
 
-    static void main(String... args) { System.exit(Usage.execute(new CommandLine(new Wirelab()), args)); }
+    static void main(String... args) {
+        System.exit(Usage.execute(new CommandLine(new Wirelab()), args));
+    }
 }

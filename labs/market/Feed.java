@@ -16,7 +16,8 @@ public final class Feed {
 
     /// @param capacity how many quotes are kept, from 1
     public Feed(int capacity) {
-        if (capacity < 1) throw new IllegalArgumentException("capacity: " + capacity + ", must be from 1");
+        if (capacity < 1)
+            throw new IllegalArgumentException("capacity: " + capacity + ", must be from 1");
         this.capacity = capacity;
     }
 
@@ -34,7 +35,8 @@ public final class Feed {
         return log.stream().skip(Math.max(0, cursor - oldest() + 1)).limit(limit).toList();
     }
 
-    /// Whether some quote after `cursor` is no longer kept: whoever reads on from there has lost it.
+    /// Whether some quote after `cursor` is no longer kept: whoever reads on from there has lost
+    /// it.
     public synchronized boolean forgot(long cursor) { return cursor + 1 < oldest(); }
 
     /// The id of the oldest quote that is kept; `newest() + 1` while there is none.
@@ -43,9 +45,12 @@ public final class Feed {
     /// The id of the newest quote, 0 while there is none.
     public synchronized long newest() { return newest; }
 
-    /// Calls `heard` with every quote published from now on, in order, until the listener is closed.
-    /// It is called on the publisher's thread while the feed is locked, so it must neither block nor throw.
-    /// Use it with try-with-resources: a listener that is never closed is a leak, and `GET /health` shows it.
+    /// Calls `heard` with every quote published from now on, in order, until the listener is
+    /// closed.
+    /// It is called on the publisher's thread while the feed is locked, so it must neither block
+    /// nor throw.
+    /// Use it with try-with-resources: a listener that is never closed is a leak, and `GET /health`
+    /// shows it.
     public Listener listen(Consumer<Quote> heard) {
         var listener = new Listener(heard);
         listeners.add(listener);

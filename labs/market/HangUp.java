@@ -24,7 +24,8 @@ public final class HangUp implements AutoCloseable {
         this.ctx = ctx;
         this.action = action;
         var request = ServletContextRequest.getServletContextRequest(ctx.req());
-        connection = (AbstractEndPoint) request.getConnectionMetaData().getConnection().getEndPoint();
+        connection = (AbstractEndPoint) request.getConnectionMetaData().getConnection()
+            .getEndPoint();
     }
 
     /// Calls `action` once if the client hangs up before this is closed, and never afterwards.
@@ -72,7 +73,8 @@ public final class HangUp implements AutoCloseable {
     @Override public synchronized void close() {
         over = true;
         connection.getFillInterest().onFail(new CancellationException());
-        // An early request came in the very moment between the two looks, and its first byte is gone:
+        // An early request came in the very moment between the two looks, and its first byte is
+        // gone:
         // after this answer the client must send it again on another connection (RFC 9112 §9.3.1).
         if (stolen) ctx.header("Connection", "close");
     }

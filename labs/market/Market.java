@@ -14,7 +14,8 @@ import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.component.LifeCycle;
 
-/// What every HTTP lab is given: `POST /quotes`, `GET /health`, and errors that say what went wrong.
+/// What every HTTP lab is given: `POST /quotes`, `GET /health`, and errors that say what went
+/// wrong.
 public final class Market {
     /// Reads and writes JSON; trailing garbage is an error.
     public static final ObjectMapper JSON = new ObjectMapper()
@@ -23,10 +24,12 @@ public final class Market {
     private Market() {}
 
     /// Adds the given routes to a lab's server:
-    /// - `POST /quotes` `{"symbol":"BTC","bid":1.0,"ask":2.0}` publishes a quote: 201, `Location`, the quote;
+    /// - `POST /quotes` `{"symbol":"BTC","bid":1.0,"ask":2.0}` publishes a quote: 201, `Location`,
+    ///   the quote;
     /// - `GET /health` answers `{"status":"ok","listeners":N}`, N being the feed's open listeners.
     ///
-    /// A [Problem] that a handler throws becomes its `application/problem+json`; any other exception a 500 that names it.
+    /// A [Problem] that a handler throws becomes its `application/problem+json`; any other
+    /// exception a 500 that names it.
     public static void routes(JavalinConfig config, Feed feed) {
         config.startup.showJavalinBanner = false;
         config.startup.showOldJavalinVersionWarning = false;
@@ -62,11 +65,13 @@ public final class Market {
         }
     }
 
-    /// The setting `name`, a whole number: environment variable, else system property, else `otherwise`.
+    /// The setting `name`, a whole number: environment variable, else system property, else
+    /// `otherwise`.
     public static int setting(String name, int otherwise) {
         var text = System.getProperty(name, System.getenv().getOrDefault(name, "" + otherwise));
         if (text.matches("[0-9]{1,9}")) return Integer.parseInt(text);
-        throw new IllegalArgumentException(name + ": '" + text + "', must be a whole number from 0 to 999999999");
+        throw new IllegalArgumentException(name + ": '" + text
+            + "', must be a whole number from 0 to 999999999");
     }
 
     private record Health(String status, int listeners) {}
@@ -89,7 +94,8 @@ public final class Market {
         } catch (IOException malformed) {
             // Not JSON at all: the same answer as for JSON of another shape.
         }
-        throw new Problem(400, "body: must be a JSON object like {\"symbol\":\"BTC\",\"bid\":1.0,\"ask\":2.0}");
+        throw new Problem(
+            400, "body: must be a JSON object like {\"symbol\":\"BTC\",\"bid\":1.0,\"ask\":2.0}");
     }
 
     private static double price(JsonNode json, String field) {

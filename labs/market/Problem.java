@@ -1,6 +1,7 @@
 package market;
 
-/// A request that can't be served: throw it, and the client gets `application/problem+json` (RFC 9457 §3).
+/// A request that can't be served: throw it, and the client gets `application/problem+json` (RFC
+/// 9457 §3).
 /// `throw new Problem(400, "after: must be a whole number from 0")`
 public final class Problem extends RuntimeException {
     public final int status;

@@ -18,8 +18,10 @@ public class Lab01 extends Checks {
         var wanted = List.of(publish("ETH").id(), publish("SOL").id());
         poll(before);
 
-        assertThat(poll(before)).as(promise("both quotes again, to this client or any other", "RFC 9110 §9.2.1",
-            "GET is safe: if the answer is lost on the way, the client must be able to ask again")).hasQuotes(wanted);
+        assertThat(poll(before))
+            .as(promise("both quotes again, to this client or any other", "RFC 9110 §9.2.1",
+            "GET is safe: if the answer is lost on the way, the client must be able to ask again"))
+                .hasQuotes(wanted);
     }
 
     @Test @Order(2) @Tag("TODO-1")
@@ -37,7 +39,8 @@ public class Lab01 extends Checks {
         var answer = poll(publish().id());
 
         assertThat(answer).as(promise("200 and []", "RFC 9110 §15.3.1",
-            "404 would say that /quotes doesn't exist; it does, it has nothing new to say")).hasStatus(200);
+            "404 would say that /quotes doesn't exist; it does, it has nothing new to say"))
+                .hasStatus(200);
         assertThat(answer.text().strip()).isEqualTo("[]");
         assertThat(answer.took()).isLessThan(Duration.ofSeconds(2));
     }
@@ -46,7 +49,8 @@ public class Lab01 extends Checks {
     void the_cursor_to_use_next_comes_with_every_answer_also_an_empty_one() {
         var last = publish(3).getLast();
 
-        promise("Next-After: " + last, "lab text", "then a client needs no rule of its own to find its next cursor");
+        promise("Next-After: "
+            + last, "lab text", "then a client needs no rule of its own to find its next cursor");
         assertThat(poll(last - 3)).hasHeader("Next-After", "" + last);
         assertThat(poll(last)).hasHeader("Next-After", "" + last);
     }
@@ -54,7 +58,8 @@ public class Lab01 extends Checks {
     @Test @Order(5) @Tag("TODO-3")
     void no_cache_may_keep_an_answer() {
         assertThat(poll(publish().id())).as(promise("Cache-Control: no-store", "RFC 9111 §5.2.2.5",
-            "without it a cache between the two may answer the next poll from memory")).hasToken("Cache-Control", "no-store");
+            "without it a cache between the two may answer the next poll from memory"))
+                .hasToken("Cache-Control", "no-store");
     }
 
     @Test @Order(6) @Tag("TODO-2")
@@ -62,7 +67,8 @@ public class Lab01 extends Checks {
         publish();
 
         for (var cursor : List.of("", "-1", "%2B1", "1.5", "x", "0x10", "9223372036854775808")) {
-            promise("400 to after=" + cursor, "RFC 9110 §15.5.1", "a cursor that is guessed at loses or repeats quotes silently");
+            promise("400 to after="
+                + cursor, "RFC 9110 §15.5.1", "a cursor that is guessed at loses quotes");
             assertThat(poll(cursor)).hasStatus(400);
         }
     }
@@ -73,10 +79,12 @@ public class Lab01 extends Checks {
         var ids = publish(620);
         var first = poll(before);
         assertThat(first).as(promise("the first 500 of 620 quotes", "lab text",
-            "an answer without a bound grows with the time that a client was away")).hasQuotes(ids.subList(0, 500));
+            "an answer without a bound grows with the time that a client was away"))
+                .hasQuotes(ids.subList(0, 500));
 
         assertThat(poll(first.header("Next-After").orElse("")))
-            .as(promise("the other 120 after the cursor of Next-After", "lab text")).hasQuotes(ids.subList(500, 620));
+            .as(promise("the other 120 after the cursor of Next-After", "lab text"))
+                .hasQuotes(ids.subList(500, 620));
     }
 
     @Test @Order(8) @Tag("TODO-3")
@@ -84,10 +92,15 @@ public class Lab01 extends Checks {
         var dropped = publish().id();
         var kept = publish(settings().feedCapacity()).getFirst();
 
-        assertThat(poll(dropped - 1)).as(promise("410: quote " + dropped + " was asked for and is gone", "RFC 9110 §15.5.11",
-            "whoever gets the oldest that is left never learns that some are missing; see Feed.forgot")).hasStatus(410);
-        assertThat(poll(dropped)).as(promise("200: nothing after " + dropped + " is lost", "lab text")).hasStatus(200);
-        assertThat(get("/quotes").ids().getFirst()).as(promise("without after: from the oldest quote that is kept", "lab text")).isEqualTo(kept);
+        assertThat(poll(dropped - 1))
+            .as(promise("410: quote " + dropped + " was asked for and is gone", "RFC 9110 §15.5.11",
+            "a client that gets what is left never learns that some are lost; see Feed.forgot"))
+            .hasStatus(410);
+        assertThat(poll(dropped))
+            .as(promise("200: nothing after " + dropped + " is lost", "lab text")).hasStatus(200);
+        assertThat(get("/quotes").ids().getFirst())
+            .as(promise("without after: from the oldest quote that is kept", "lab text"))
+                .isEqualTo(kept);
     }
 
     @Test @Order(9) @Tag("TODO-5") @Tag("client")
@@ -97,7 +110,8 @@ public class Lab01 extends Checks {
         var server = serve(pages);
         try (var client = follow(server, 3, BRISK)) {
             client.refuseOnce(7);
-            assertIds(client.ids(9)).as(promise("4–12 once each; 7 again, since the sink failed on it",
+            assertIds(client.ids(9))
+                .as(promise("4–12 once each; 7 again, since the sink failed on it",
                 "lab text", "the cursor may move only when the sink has returned"))
                 .areExactly(ids(4, 12));
             pages.size = 17;
@@ -126,7 +140,8 @@ public class Lab01 extends Checks {
                     "polls at a fixed rate pile up on a slow server, and make it slower"))
                 .overridingErrorMessage("a second poll while the first was waiting").isFalse();
             mayAnswer.countDown();
-            assertIds(client.ids(2)).as(promise("both quotes, once", "lab text")).areExactly(ids(1, 2));
+            assertIds(client.ids(2)).as(promise("both quotes, once", "lab text"))
+                .areExactly(ids(1, 2));
         } finally {
             mayAnswer.countDown();
         }
@@ -180,7 +195,8 @@ public class Lab01 extends Checks {
         }));
 
         try (var _ = follow(server, 0, every)) {
-            // The tap sees a pause begin before the client does, and end after: it never looks shorter than it was.
+            // The tap sees a pause begin before the client does, and end after: it never looks
+            // shorter than it was.
             Predicate<List<Long>> random = pauses -> pauses.stream().anyMatch(pause -> pause < 16)
                 && pauses.stream().anyMatch(pause -> pause > 22);
             var pauses = eventually(this::pauses, seen -> random.test(seen) || most.get() > 1);
@@ -198,7 +214,10 @@ public class Lab01 extends Checks {
 
     private static Dispatcher answering(Answering answering) {
         return new Dispatcher() {
-            @Override public MockResponse dispatch(RecordedRequest request) throws InterruptedException { return answering.answer(request); }
+            @Override public MockResponse dispatch(RecordedRequest request)
+                    throws InterruptedException {
+                return answering.answer(request);
+            }
         };
     }
 
@@ -209,7 +228,8 @@ public class Lab01 extends Checks {
         Pages(int size) { this.size = size; }
 
         @Override public MockResponse dispatch(RecordedRequest request) {
-            var after = Long.parseLong(Objects.requireNonNullElse(request.getUrl().queryParameter("after"), "0"));
+            var after = Long.parseLong(Objects.requireNonNullElse(request.getUrl()
+                .queryParameter("after"), "0"));
             var quotes = quotes(after + 1, Math.min(size, after + 5));
             return json(quotes)
                 .setHeader("Next-After", quotes.isEmpty() ? after : quotes.getLast().id()).build();

@@ -22,8 +22,10 @@ public class Lab02 extends Checks {
         var answer = IntStream.range(0, 3).mapToObj(_ -> get(path(before, 1)))
             .min(Comparator.comparing(Answer::took)).orElseThrow();
 
-        assertThat(answer).as(promise("both quotes, without waiting", "lab text")).hasQuotes(wanted);
-        assertThat(answer.took()).as(promise("both quotes long before the second is over", "lab text",
+        assertThat(answer).as(promise("both quotes, without waiting", "lab text"))
+            .hasQuotes(wanted);
+        assertThat(answer.took())
+            .as(promise("both quotes long before the second is over", "lab text",
             "wait is how long to hold a request that has nothing to answer"))
             .overridingErrorMessage("them after %d ms", answer.took().toMillis())
             .isLessThan(Duration.ofMillis(700));
@@ -33,7 +35,8 @@ public class Lab02 extends Checks {
     void a_quote_that_comes_while_clients_wait_is_answered_at_once() {
         var late = Stream.generate(this::lateness).limit(5).sorted().toList();
 
-        assertThat(late.get(2)).as(promise("the answer to each who waits within 150 ms of the quote",
+        assertThat(late.get(2))
+            .as(promise("the answer to each who waits within 150 ms of the quote",
             "lab text", "a server that looks every now and then is a short poll in disguise"))
             .overridingErrorMessage("the last of 8 answered after %s ms, in 5 tries", late)
             .isLessThan(150);
@@ -64,7 +67,8 @@ public class Lab02 extends Checks {
             .isBetween(Duration.ofMillis(195), Duration.ofSeconds(2));
 
         // Some waits end just before the quote, some just after, some at the same moment.
-        var waiting = IntStream.range(0, 24).mapToObj(i -> start(path(before, 0.02 + 0.004 * i))).toList();
+        var waiting = IntStream.range(0, 24).mapToObj(i -> start(path(before, 0.02 + 0.004 * i)))
+            .toList();
         eventually(() -> waiting.getFirst().waits(), waits -> !waits);
         eventually(() -> waiting.get(9).waits(), waits -> !waits);
         var id = publish().id();
@@ -90,7 +94,8 @@ public class Lab02 extends Checks {
         var polls = start(16, path(cursor, 10));
         for (var round = 0; round < 80; round++) {
             var id = publish().id();
-            promise("quote " + id + " to every client, published while their polls arrived", "lab text",
+            promise("quote " + id
+                + " to every client, published while their polls arrived", "lab text",
                 "look, then listen misses what comes in between: listen first");
             for (var poll : polls) assertThat(poll.answer()).hasQuotes(List.of(id));
             polls = polls.stream().map(poll -> poll.then(path(id, 10))).toList();
@@ -175,7 +180,8 @@ public class Lab02 extends Checks {
                 .map(wait -> start(path(last, wait))).toList();
             for (var one : held) {
                 assertThat(one.answer(longest.plus(SOON))).hasStatus(204);
-                assertThat(one.took()).overridingErrorMessage("it after %d ms", one.took().toMillis())
+                assertThat(one.took())
+                    .overridingErrorMessage("it after %d ms", one.took().toMillis())
                     .isGreaterThan(longest.minusMillis(5));
                 one.hangUp();
             }
@@ -212,11 +218,14 @@ public class Lab02 extends Checks {
         var server = serve(held);
         try (var client = follow(server, 0, Duration.ofSeconds(1))) {
             client.refuseOnce(2);
-            assertIds(client.ids(3)).as(promise("1–3 once each; 2 again, since the sink failed on it",
-                "lab text", "the cursor may move only when the sink has returned")).areExactly(ids(1, 3));
+            assertIds(client.ids(3))
+                .as(promise("1–3 once each; 2 again, since the sink failed on it",
+                "lab text", "the cursor may move only when the sink has returned"))
+                    .areExactly(ids(1, 3));
             eventually(() -> held.silences.get(), count -> count >= 2);
             held.publish(2);
-            assertIds(client.ids(5)).as(promise("then 4 and 5, after some answers of 204", "lab text",
+            assertIds(client.ids(5))
+                .as(promise("then 4 and 5, after some answers of 204", "lab text",
                 "204 says that nothing came: the cursor stays")).areExactly(ids(1, 5));
         }
         assertThat(held.most.get()).as(promise("one request at a time", "lab text")).isEqualTo(1);
@@ -239,7 +248,8 @@ public class Lab02 extends Checks {
         var held = new Held(2);
         var number = new AtomicInteger();
         var server = serve(new Dispatcher() {
-            @Override public MockResponse dispatch(RecordedRequest request) throws InterruptedException {
+            @Override public MockResponse dispatch(RecordedRequest request)
+                throws InterruptedException {
                 return number.incrementAndGet() > 3 ? held.dispatch(request)
                     : new MockResponse.Builder().code(503).build();
             }
@@ -287,7 +297,8 @@ public class Lab02 extends Checks {
             notifyAll();
         }
 
-        @Override public MockResponse dispatch(RecordedRequest request) throws InterruptedException {
+        @Override public MockResponse dispatch(RecordedRequest request)
+            throws InterruptedException {
             most.accumulateAndGet(now.incrementAndGet(), Math::max);
             try {
                 return answer(Long.parseLong(Objects.requireNonNullElse(
@@ -301,7 +312,8 @@ public class Lab02 extends Checks {
             if (size <= after) wait(40);
             if (size <= after) {
                 silences.incrementAndGet();
-                return new MockResponse.Builder().code(204).setHeader("Cache-Control", "no-store").build();
+                return new MockResponse.Builder().code(204).setHeader("Cache-Control", "no-store")
+                    .build();
             }
             return json(quotes(after + 1, size)).build();
         }

@@ -14,7 +14,6 @@ import wirelab.Follower;
 @DisplayName("conditional GET")
 public class Lab03 extends Checks {
     private static final String PATH = "/instruments";
-    private static final int ROUNDS = Integer.getInteger("rounds", 60);
 
     private Answer list(String... headers) { return get(PATH, headers); }
 
@@ -26,28 +25,27 @@ public class Lab03 extends Checks {
 
     @Test @Order(1) @Tag("TODO-1")
     void the_ETag_is_strong_and_quoted_and_changes_exactly_when_the_list_does() {
-        try (var _ = keep()) {
-            var before = list();
-            assertThat(before).as(promise("ETag: \"…\", in double quotes and without W/",
-                "RFC 9110 §8.8.3", "the quotes belong to the tag")).hasStatus(200)
-                .hasHeaderLike("ETag", "\"[!#-~\\x80-\\xff]*\"");
-            publish();
-            assertThat(list()).as(promise("the same ETag as before, also after POST /quotes",
-                "RFC 9110 §8.8.3", "a tag that changes by itself costs every client its copy"))
-                .hasHeader("ETag", tag(before));
+        keep();
+        var before = list();
+        assertThat(before).as(promise("ETag: \"…\", in double quotes and without W/",
+            "RFC 9110 §8.8.3", "the quotes belong to the tag")).hasStatus(200)
+            .hasHeaderLike("ETag", "\"[!#-~\\x80-\\xff]*\"");
+        publish();
+        assertThat(list()).as(promise("the same ETag as before, also after POST /quotes",
+            "RFC 9110 §8.8.3", "a tag that changes by itself costs every client its copy"))
+            .hasHeader("ETag", tag(before));
 
-            // Texts with the same hashCode(), written within the same second.
-            var stem = fresh();
-            var tags = Stream.of("AaAa", "AaBB", "BBAa", "BBBB")
-                .map(end -> replaced(array(stem + end))).map(this::tag).toList();
-            assertThat(tags).as(promise("4 lists after one another, 4 tags", "RFC 9110 §8.8.1",
-                "a tag that comes again for another list tells a client to keep the wrong one"))
-                .doesNotHaveDuplicates();
-        }
+        // Texts with the same hashCode(), written within the same second.
+        var stem = fresh();
+        var tags = Stream.of("AaAa", "AaBB", "BBAa", "BBBB")
+            .map(end -> replaced(array(stem + end))).map(this::tag).toList();
+        assertThat(tags).as(promise("4 lists after one another, 4 tags", "RFC 9110 §8.8.1",
+            "a tag that comes again for another list tells a client to keep the wrong one"))
+            .doesNotHaveDuplicates();
     }
 
     @Test @Order(2) @Tag("TODO-2")
-    void a_matching_If_None_Match_gets_304_with_nothing_after_the_headers() {
+    void who_has_the_current_list_gets_304_and_nothing_after_the_headers() {
         var tag = tag(list());
         assertThat(closing("GET", "If-None-Match", tag))
             .as(promise("304, and nothing after the headers", "RFC 9110 §15.4.5",
@@ -136,27 +134,26 @@ public class Lab03 extends Checks {
 
     @Test @Order(8) @Tag("TODO-8")
     void a_PUT_replaces_the_list_only_if_it_is_the_one_that_the_writer_saw() {
-        try (var _ = keep()) {
-            var stale = tag(list());
-            var json = array(fresh());
-            var done = put(json, "If-Match", stale);
-            var now = list();
-            assertThat(done).as(promise("204 or 200: the list still had this tag",
-                "RFC 9110 §13.1.1")).hasStatus(204, 200);
-            promise("the new list from then on", "RFC 9110 §9.3.4");
-            assertThat(instruments(now)).isEqualTo(instruments(json));
-            var tag = tag(now);
-            assertThat(done).as(promise("ETag: " + tag + " with that answer", "lab text",
-                "it is the new list's: the writer can go on without a GET")).hasHeader("ETag", tag);
+        keep();
+        var stale = tag(list());
+        var json = array(fresh());
+        var done = put(json, "If-Match", stale);
+        var now = list();
+        assertThat(done).as(promise("204 or 200: the list still had this tag",
+            "RFC 9110 §13.1.1")).hasStatus(204, 200);
+        promise("the new list from then on", "RFC 9110 §9.3.4");
+        assertThat(instruments(now)).isEqualTo(instruments(json));
+        var tag = tag(now);
+        assertThat(done).as(promise("ETag: " + tag + " with that answer", "lab text",
+            "it is the new list's: the writer can go on without a GET")).hasHeader("ETag", tag);
 
-            writes(412, "it has changed since: an update would be lost", "If-Match", stale);
-            writes(412, "a weak tag is too weak to write", "If-Match", "W/" + tag);
-            writes(412, "304 would say: use your copy", "If-None-Match", tag);
-            writes(412, "there is a list, whatever its state", "If-None-Match", "*");
-            unchanged(now);
-            writes(204, "one of the listed tags is current", "If-Match", stale + ", " + tag);
-            writes(204, "there is a list, whatever its state", "If-Match", "*");
-        }
+        writes(412, "it has changed since: an update would be lost", "If-Match", stale);
+        writes(412, "a weak tag is too weak to write", "If-Match", "W/" + tag);
+        writes(412, "304 would say: use your copy", "If-None-Match", tag);
+        writes(412, "there is a list, whatever its state", "If-None-Match", "*");
+        unchanged(now);
+        writes(204, "one of the listed tags is current", "If-Match", stale + ", " + tag);
+        writes(204, "there is a list, whatever its state", "If-Match", "*");
     }
 
     private void unchanged(Answer before) {
@@ -166,55 +163,53 @@ public class Lab03 extends Checks {
 
     @Test @Order(9) @Tag("TODO-8")
     void of_several_PUTs_with_the_same_tag_exactly_one_succeeds() {
-        try (var _ = keep()) {
-            var now = list();
-            for (var round = 0; round < ROUNDS; round++) {
-                var lists = Stream.generate(() -> array(fresh())).limit(3).toList();
-                var answers = together("PUT", PATH, lists, "If-Match", haystack(tag(now)));
-                var won = IntStream.range(0, 3).filter(i -> answers.get(i).status() / 100 == 2)
-                    .mapToObj(lists::get).toList();
-                var lost = answers.stream().filter(answer -> answer.status() == 412).count();
-                assertThat(won.size() == 1 && lost == 2).as(promise(
-                    "204 or 200 to one of three, 412 to the others", "RFC 9110 §13.1.1",
-                    "check and write must be one step: else two find the tag that both replace"))
-                    .overridingErrorMessage("%d succeed, %d get 412", won.size(), lost).isTrue();
-                promise("the list of the PUT that succeeded", "RFC 9110 §9.3.4");
-                now = list();
-                assertThat(instruments(now)).isEqualTo(instruments(won.getFirst()));
-            }
+        keep();
+        var now = list();
+        for (var round = 0; round < 60; round++) {
+            var lists = Stream.generate(() -> array(fresh())).limit(3).toList();
+            var answers = together("PUT", PATH, lists, "If-Match", haystack(tag(now)));
+            var won = IntStream.range(0, 3).filter(i -> answers.get(i).status() / 100 == 2)
+                .mapToObj(lists::get).toList();
+            var lost = answers.stream().filter(answer -> answer.status() == 412).count();
+            assertThat(won.size() == 1 && lost == 2).as(promise(
+                "204 or 200 to one of three, 412 to the others", "RFC 9110 §13.1.1",
+                "check and write must be one step: else two find the tag that both replace"))
+                .overridingErrorMessage("%d succeed, %d get 412", won.size(), lost).isTrue();
+            promise("the list of the PUT that succeeded", "RFC 9110 §9.3.4");
+            now = list();
+            assertThat(instruments(now)).isEqualTo(instruments(won.getFirst()));
         }
     }
 
     /// A list of tags that takes its time to read, so that checks overlap; the tag comes last.
     private static String haystack(String tag) {
-        return IntStream.range(0, Integer.getInteger("hay",400)).mapToObj(i -> "\"" + i + "\", ")
+        return IntStream.range(0, 400).mapToObj(i -> "\"" + i + "\", ")
             .collect(Collectors.joining()) + tag;
     }
 
     @Test @Order(10) @Tag("TODO-8")
     void a_PUT_without_a_precondition_or_with_a_bad_body_is_refused_and_changes_nothing() {
-        try (var _ = keep()) {
-            var before = list();
-            assertThat(put(array(fresh()))).as(promise("428: a PUT needs a precondition",
-                "RFC 6585 §3", "who overwrites unseen destroys what others wrote")).hasStatus(428);
-            unchanged(before);
+        keep();
+        var before = list();
+        assertThat(put(array(fresh()))).as(promise("428: a PUT needs a precondition",
+            "RFC 6585 §3", "who overwrites unseen destroys what others wrote")).hasStatus(428);
+        unchanged(before);
 
-            var good = "{\"symbol\":\"A\",\"name\":\"a\",\"tick\":1}";
-            for (var bad : List.of("", "x", "{}", good, "[" + good, "[1]", "[null]",
-                    "[" + good + "," + good + "]", "[" + good.replace("\"A\"", "\"\"") + "]",
-                    "[" + good.replace("\"A\"", "1") + "]", "[" + good.replace("name", "nom") + "]",
-                    "[" + good.replace("\"a\"", "\"\"") + "]", "[" + good.replace("1}", "0}") + "]",
-                    "[" + good.replace("1}", "-1}") + "]", "[" + good.replace("1}", "1e999}") + "]",
-                    "[" + good.replace("1}", "\"1\"}") + "]")) {
-                promise("400 to this body", "RFC 9110 §15.5.1", "it is not a list of instruments");
-                assertThat(put(bad, "If-Match", tag(before))).hasStatus(400);
-                unchanged(before);
-            }
+        var good = "{\"symbol\":\"A\",\"name\":\"a\",\"tick\":1}";
+        for (var bad : List.of("", "x", "{}", good, "[" + good, "[1]", "[null]",
+                "[" + good + "," + good + "]", "[" + good.replace("\"A\"", "\"\"") + "]",
+                "[" + good.replace("\"A\"", "1") + "]", "[" + good.replace("name", "nom") + "]",
+                "[" + good.replace("\"a\"", "\"\"") + "]", "[" + good.replace("1}", "0}") + "]",
+                "[" + good.replace("1}", "-1}") + "]", "[" + good.replace("1}", "1e999}") + "]",
+                "[" + good.replace("1}", "\"1\"}") + "]")) {
+            promise("400 to this body", "RFC 9110 §15.5.1", "it is not a list of instruments");
+            assertThat(put(bad, "If-Match", tag(before))).hasStatus(400);
+            unchanged(before);
         }
     }
 
     @Test @Order(11) @Tag("TODO-2")
-    void If_None_Match_beats_If_Modified_Since() {
+    void a_tag_beats_a_date_when_reading() {
         var now = list();
         var since = now.header("Last-Modified").orElseGet(() -> date(Instant.now()));
         promise("200: another tag, so the client's list is another one", "RFC 9110 §13.1.3",
@@ -237,23 +232,22 @@ public class Lab03 extends Checks {
         origin.state = new State(first, "\"a,1\"");
         try (var client = follow(serve(origin), 0, Duration.ofMillis(5))) {
             assertDelivers(client, first);
-            assertThat(origin.last()).as(promise("If-None-Match: \"a,1\", the ETag as it came",
-                "RFC 9110 §13.1.2", "without it each poll transfers the whole list"))
-                .isEqualTo("\"a,1\"");
+            assertAsked(origin, "\"a,1\"", "RFC 9110 §13.1.2", "the ETag of its copy, as it came");
             origin.state = new State(second, "W/\"2\"");
             assertDelivers(client, second);
-            assertThat(origin.last()).as(promise("If-None-Match: W/\"2\", the newer list's ETag",
-                "RFC 9110 §13.1.2")).isEqualTo("W/\"2\"");
+            assertAsked(origin, "W/\"2\"", "RFC 9110 §13.1.2", "the ETag of the newer list");
             origin.fail();
             assertDelivers(client, second);
-            assertThat(origin.last()).as(promise("If-None-Match: W/\"2\" after a 503 and a cut "
-                + "connection", "RFC 9110 §15.6.4", "the copy is as good as before"))
-                .isEqualTo("W/\"2\"");
+            assertAsked(origin, "W/\"2\"", "lab text", "neither 503 nor silence changes it");
             origin.state = new State(third, null);
             assertDelivers(client, third);
-            assertThat(origin.last()).as(promise("no If-None-Match: the list came without an ETag",
-                "lab text", "the tag before it belongs to another list")).isEqualTo("none");
+            assertAsked(origin, "none", "lab text", "the list came without an ETag");
         }
+    }
+
+    private void assertAsked(Origin origin, String wanted, String section, String because) {
+        assertThat(origin.last()).as(promise("If-None-Match: " + wanted, section, because))
+            .overridingErrorMessage("If-None-Match: %s", origin.last()).isEqualTo(wanted);
     }
 
     /// The client gives this list to its sink at each poll, but for one that is under way now.
@@ -272,32 +266,32 @@ public class Lab03 extends Checks {
 
     @Test @Order(13) @Tag("TODO-9") @Tag("bonus")
     void all_four_preconditions_count_in_the_order_of_the_standard() {
-        try (var _ = keep()) {
-            var now = replaced(array(fresh()));
-            var tag = tag(now);
-            var other = "\"" + fresh() + "\"";
-            assertThat(now).as(promise("Last-Modified with a 200", "RFC 9110 §8.8.2"))
-                .hasHeaderLike("Last-Modified", "\\w{3}, \\d\\d \\w{3} \\d{4} [\\d:]{8} GMT");
-            var since = now.header("Last-Modified").orElseThrow();
-            var earlier = date(Instant.from(HTTP_DATE.parse(since)).minusSeconds(1));
+        keep();
+        var now = replaced(array(fresh()));
+        var tag = tag(now);
+        var other = "\"" + fresh() + "\"";
+        assertThat(now).as(promise("Last-Modified with a 200", "RFC 9110 §8.8.2"))
+            .hasHeaderLike("Last-Modified", "\\w{3}, \\d\\d \\w{3} \\d{4} [\\d:]{8} GMT");
+        var since = now.header("Last-Modified").orElseThrow();
+        var earlier = date(Instant.from(HTTP_DATE.parse(since)).minusSeconds(1));
 
-            reads(304, "not changed since; dates have whole seconds", "If-Modified-Since", since);
-            reads(200, "changed since", "If-Modified-Since", earlier);
-            reads(200, "what is not a date is ignored", "If-Modified-Since", "yesterday");
-            reads(200, "not changed since", "If-Unmodified-Since", since);
-            reads(412, "changed since", "If-Unmodified-Since", earlier);
-            reads(200, "If-Match beats the date", "If-Match", tag, "If-Unmodified-Since", earlier);
-            reads(412, "If-Match beats the date", "If-Match", other, "If-Unmodified-Since", since);
-            reads(304, "If-Match holds, then it", "If-Match", tag, "If-None-Match", tag);
-            reads(412, "If-Match comes first", "If-Match", other, "If-None-Match", tag);
-            reads(412, "it comes before If-None-Match", "If-Unmodified-Since", earlier,
-                "If-None-Match", tag);
-            writes(412, "changed since", "If-Unmodified-Since", earlier);
-            writes(428, "what is not a date is ignored", "If-Unmodified-Since", "yesterday");
-            writes(428, "that one is for reading", "If-Modified-Since", earlier);
-            unchanged(now);
-            writes(204, "not changed since", "If-Unmodified-Since", since);
-        }
+        reads(304, "not changed since; dates have whole seconds", "If-Modified-Since", since);
+        reads(200, "changed since", "If-Modified-Since", earlier);
+        reads(200, "what is not a date is ignored", "If-Modified-Since", "yesterday");
+        reads(200, "not changed since", "If-Unmodified-Since", since);
+        reads(412, "changed since", "If-Unmodified-Since", earlier);
+        reads(200, "If-Match beats the date", "If-Match", tag, "If-Unmodified-Since", earlier);
+        reads(412, "If-Match beats the date", "If-Match", other, "If-Unmodified-Since", since);
+        reads(304, "If-Match holds, then it", "If-Match", tag, "If-None-Match", tag);
+        reads(412, "If-Match comes first", "If-Match", other, "If-None-Match", tag);
+        reads(412, "it comes before If-None-Match", "If-Unmodified-Since", earlier,
+            "If-None-Match", tag);
+        writes(412, "changed since", "If-Unmodified-Since", earlier);
+        writes(428, "what is not a date is ignored", "If-Unmodified-Since", "yesterday");
+        writes(428, "that one is for reading", "If-Modified-Since", earlier);
+        unchanged(now);
+        writes(204, "not changed since; the other is for reading", "If-Unmodified-Since", since,
+            "If-Modified-Since", since);
     }
 
     private void reads(int status, String because, String... headers) {
@@ -364,14 +358,10 @@ public class Lab03 extends Checks {
         return "[{\"symbol\":\"%s\",\"name\":\"Test\",\"tick\":0.25}]".formatted(symbol);
     }
 
-    /// Puts the server's list back at the end.
-    private Kept keep() {
+    /// The server gets its list back when this check is over.
+    private void keep() {
         var json = list().text();
-        return () -> put(json, "If-Match", "*");
-    }
-
-    private interface Kept extends AutoCloseable {
-        @Override void close();
+        watch(() -> put(json, "If-Match", "*"));
     }
 
     /// Replaces the list, and gets it.

@@ -1,0 +1,369 @@
+///usr/bin/env jbang "$0" "$@" ; exit $?
+//JAVA 25+
+//DEPS ../labs/market/Market.java
+//DEPS ../grader/wirelab/Wirelab.java
+
+import module java.base;
+import module java.net.http;
+import io.javalin.Javalin;
+import io.javalin.compression.CompressionStrategy;
+import io.javalin.http.Context;
+import java.net.http.HttpResponse.BodyHandlers;
+import market.*;
+import wirelab.Lab;
+
+/// # Lab 03: conditional GET
+/// Most polls bring what the client already has. An entity tag names one state of the list, so a
+/// reader can ask for it only if it is another one by now, and a writer can replace it only if it
+/// is still the same. Your job: send nothing twice, and lose no update.
+///
+/// Check it with `jbang lab03.java`; play with `jbang lab03.java serve` and
+/// `curl -i http://127.0.0.1:7003/instruments`; then again with `-H 'If-None-Match: "…"'`, or with
+/// `-X PUT -H 'If-Match: "…"' -d '[{"symbol":"BTC","name":"Bitcoin","tick":0.5}]'`.
+///
+/// ## The server: `GET /instruments`
+/// - 200 and a JSON array of `{"symbol":"BTC","name":"Bitcoin","tick":0.5}`, with two headers:
+///   - `ETag`: a strong tag, in double quotes (RFC 9110 §8.8.3). It stays as long as the list does,
+///     also after a `POST /quotes`; any other list has another one, however similar it is.
+///   - `Cache-Control: no-cache` (RFC 9111 §5.2.2.4): keep a copy, but ask before each use.
+/// - `If-None-Match` matches the current tag → 304 (RFC 9110 §15.4.5): nothing comes after the
+///   headers, which repeat ETag, Cache-Control and Vary as a 200 would have them. No
+///   `Content-Length: 0` either: in a 304 it says how long the content of a 200 is (§8.6).
+///   - It may list tags, in one line or several (§5.2), with white space or nothing between two
+///     commas (§5.6.1.2): one that matches suffices. A tag may contain commas: `"a,b"` is one tag.
+///   - `W/"v1"` matches `"v1"`: the comparison is weak here (§13.1.2, §8.8.3.2).
+///   - `*` matches whatever the list is; `"*"` is a tag like any other.
+///   - `If-Modified-Since` beside it is ignored (§13.1.3).
+/// - `HEAD` gets the status and headers that a GET would get, and no content (§9.3.2).
+///
+/// ## The server: `PUT /instruments`
+/// - 204 (or 200), and the array in its body is the new list. The answer has the new `ETag`, which
+///   is allowed because the server keeps the body byte by byte (§9.3.4).
+/// - No precondition → 428 (RFC 6585 §3): nobody overwrites a list unseen.
+/// - `If-Match` matches neither with a tag of the list nor with `*` → 412 (§13.1.1, §15.5.13). Here
+///   the comparison is strong: a weak tag matches nothing.
+/// - `If-None-Match` matches → 412 too (§13.1.2). 304 is an answer to GET and HEAD only.
+/// - Of several PUTs at the same moment with the same tag exactly one succeeds; the others get 412.
+/// - The body is anything but a JSON array of objects with `symbol` (text, not empty, each once),
+///   `name` (text, not empty) and `tick` (finite number above 0) → 400.
+/// - Whoever is refused has changed nothing.
+///
+/// `throw new Problem(412, "what is wrong")` answers with that status, as JSON that says why.
+/// `POST /quotes` and `GET /health` are given.
+///
+/// ## The server: bonus
+/// - Dates: a 200 says since when the list is as it is (`Last-Modified`, §8.8.2). GET, HEAD and PUT
+///   obey all four preconditions in the order of §13.2.2: `If-Match` false → 412; without it
+///   `If-Unmodified-Since` false → 412, also where it is the only precondition of a PUT; then
+///   `If-None-Match`; without it, for GET and HEAD, `If-Modified-Since` false → 304. A date counts
+///   in whole seconds; one that can't be read is as good as none (§13.1.3, §13.1.4).
+/// - Codings: `Accept-Encoding: gzip` gets the content compressed, with `Content-Encoding: gzip`
+///   and a tag of its own, since a strong tag stands for the same bytes (§8.8.3.3). `gzip;q=0`
+///   forbids that (§12.4.2, §12.5.3). Each 200 and 304 says `Vary: Accept-Encoding` (§12.5.5).
+///
+/// ## The client: `follow(base, every, sink)`
+/// - Polls, gives the list to `sink`, waits `every`, polls again, until its thread is interrupted.
+/// - It keeps the last list with its tag, and sends the tag in `If-None-Match`, as it came. After a
+///   304 it gives the kept list to `sink` once more; it changes for each list that comes with 200.
+/// - A list that came without a tag is asked for without a condition.
+/// - 429, 500 and above, or no answer at all: no reason to give up or to forget. `sink` gets
+///   nothing, and the next poll is as the last one. Any other status: an IllegalStateException.
+class lab03 {
+    /// The list that a server starts with.
+    static final List<Instrument> INSTRUMENTS = List.of(
+        new Instrument("BTC", "Bitcoin", 0.5), new Instrument("ETH", "Ether", 0.05),
+        new Instrument("SOL", "Solana", 0.01), new Instrument("EUR", "Euro", 0.0001));
+
+    /// Names one state of a representation (RFC 9110 §8.8.3).
+    ///
+    /// @param opaque with its quotes: `"v1"`
+    record EntityTag(boolean weak, String opaque) {
+        /// Reads one tag as it stands in a header: `"v1"` or `W/"v1"`.
+        static EntityTag parse(String text) {
+            var weak = text.startsWith("W/");
+            return new EntityTag(weak, weak ? text.substring(2) : text);
+        }
+
+        @Override public String toString() { return (weak ? "W/" : "") + opaque; }
+    }
+
+    /// The list as it crosses the wire.
+    ///
+    /// @param coding the content coding of the bytes (RFC 9110 §8.4.1): `identity` or `gzip`
+    record Representation(String coding, byte[] content, EntityTag tag) {
+        static Representation of(String coding, byte[] content) {
+            return new Representation(coding, content, strongTag(content));
+        }
+    }
+
+    /// One state of the list. It never changes: a PUT makes the next one.
+    record Version(Representation plain, Representation gzip, Instant modified) {
+        static Version of(byte[] json) {
+            return new Version(Representation.of("identity", json),
+                Representation.of("gzip", gzipped(json)), Instant.now());
+        }
+
+        List<EntityTag> tags() { return List.of(plain.tag, gzip.tag); }
+    }
+
+    /// The preconditions of a request (RFC 9110 §13.1); what it doesn't have is empty.
+    ///
+    /// @param ifMatch     the lines of that header, as they came
+    /// @param ifNoneMatch the lines of that header, as they came
+    record Conditions(List<String> ifMatch, List<String> ifNoneMatch,
+            Optional<Instant> ifModifiedSince, Optional<Instant> ifUnmodifiedSince) {
+        static Conditions of(Context ctx) {
+            return new Conditions(lines(ctx, "If-Match"), lines(ctx, "If-None-Match"),
+                date(ctx, "If-Modified-Since"), date(ctx, "If-Unmodified-Since"));
+        }
+
+        /// Whether there is one that a PUT obeys; If-Modified-Since is for reading.
+        boolean guardPut() {
+            return !ifMatch.isEmpty() || !ifNoneMatch.isEmpty() || ifUnmodifiedSince.isPresent();
+        }
+    }
+
+    /// What becomes of a request: do it, 304, or 412.
+    enum Decision { PROCEED, NOT_MODIFIED, FAILED }
+
+    /// A strong tag for these bytes.
+    static EntityTag strongTag(byte[] content) {
+        // TODO 1: a strong tag, in double quotes; for other content another one. sha256() is given.
+        // For now every list has the same.
+        return new EntityTag(false, "v1");
+    }
+
+    /// What the preconditions say.
+    ///
+    /// @param reads    whether the method is GET or HEAD
+    /// @param tags     of the list as it is now
+    /// @param modified since when it is so
+    static Decision decide(boolean reads, Conditions sent, List<EntityTag> tags, Instant modified) {
+        // TODO 2: If-Match and If-None-Match, in the order of RFC 9110 §13.2.2; matches() compares.
+        // Where a tag header is missing, the date may decide: see unmodified() and modified().
+        // For now all may do as they please.
+        return Decision.PROCEED;
+    }
+
+    /// Answers GET and HEAD; for HEAD the server leaves the content out by itself.
+    static void get(Context ctx, Version current) throws IOException {
+        var selected = select(current, lines(ctx, "Accept-Encoding"));
+        var sent = Conditions.of(ctx);
+        var decision = decide(true, sent, List.of(selected.tag), current.modified);
+        // TODO 3: answer as decided: send() or sendNotModified(), both with the headers of the
+        // contract, or 412. For now a 304 says nothing about the list.
+        if (decision == Decision.PROCEED) {
+            ctx.header("ETag", selected.tag.toString());
+            send(ctx, selected, current.modified);
+        } else sendNotModified(ctx);
+    }
+
+    /// Answers 304, with the headers that are set so far.
+    static void sendNotModified(Context ctx) throws IOException {
+        // TODO 3 too: when the request ends, Javalin and Jetty add headers of their own, for one
+        // Content-Length: 0. What was sent before can't change: ctx.res() can be flushed.
+        ctx.status(304);
+    }
+
+    /// Weak comparison (RFC 9110 §8.8.3.2).
+    static boolean weakly(EntityTag one, EntityTag other) {
+        // TODO 4: the same tag, weak or not. For now as in the strong comparison.
+        return strongly(one, other);
+    }
+
+    /// Strong comparison (RFC 9110 §8.8.3.2).
+    static boolean strongly(EntityTag one, EntityTag other) {
+        return !one.weak && one.equals(other);
+    }
+
+    /// The tags that these header lines list.
+    static List<EntityTag> tags(List<String> lines) {
+        // TODO 5: there may be several lines, with several tags each, and commas inside a tag.
+        // For now: one line is one tag.
+        return List.of(EntityTag.parse(lines.getFirst()));
+    }
+
+    /// Whether these header lines name one of the current tags.
+    static boolean matches(List<String> lines, List<EntityTag> current,
+            BiPredicate<EntityTag, EntityTag> comparison) {
+        // TODO 6: the field may also be an asterisk.
+        return tags(lines).stream()
+            .anyMatch(one -> current.stream().anyMatch(other -> comparison.test(one, other)));
+    }
+
+    static Javalin server(Feed feed) {
+        var list = new AtomicReference<>(Version.of(json(INSTRUMENTS)));
+        return Javalin.create(config -> {
+            Market.routes(config, feed);
+            // Javalin would compress by itself, with one strong tag for both codings.
+            config.http.compressionStrategy = CompressionStrategy.NONE;
+            config.routes.get("/instruments", ctx -> get(ctx, list.get()));
+            // TODO 7: HEAD. Left alone, Javalin answers it with a 200 that knows nothing of get().
+            config.routes.put("/instruments", ctx -> put(ctx, list));
+        });
+    }
+
+    /// Answers PUT.
+    static void put(Context ctx, AtomicReference<Version> list) {
+        // TODO 8: 428 without a precondition, 412 where it fails. Nobody may come between the check
+        // and the write: AtomicReference can do both in one step. For now the last one wins.
+        var next = Version.of(valid(ctx.bodyAsBytes()));
+        list.set(next);
+        ctx.status(204).header("ETag", next.plain.tag.toString());
+    }
+
+    /// What If-Unmodified-Since says; true without it.
+    static boolean unmodified(Conditions sent, Instant modified) {
+        // TODO 9 (bonus): false if the list changed after that date, which has whole seconds only.
+        return true;
+    }
+
+    /// What If-Modified-Since says; true without it.
+    static boolean modified(Conditions sent, Instant modified) {
+        // TODO 9 too: false if the list did not change after that date.
+        return true;
+    }
+
+    /// The representation that this client gets.
+    static Representation select(Version current, List<String> acceptEncoding) {
+        // TODO 10 (bonus): gzip for those who accept it, be it as `br, GZIP;q=0.5`, but not with a
+        // weight of 0. Then get() must say Vary: Accept-Encoding.
+        return current.plain;
+    }
+
+    // Given for the server.
+
+    static void send(Context ctx, Representation selected, Instant modified) throws IOException {
+        if (!selected.coding.equals("identity")) ctx.header("Content-Encoding", selected.coding);
+        ctx.res().setDateHeader("Last-Modified", modified.toEpochMilli());
+        ctx.contentType("application/json").res().setContentLength(selected.content.length);
+        // Not ctx.result(…): Javalin turns what has the ETag of If-None-Match into a 304 by itself.
+        ctx.res().getOutputStream().write(selected.content);
+    }
+
+    /// The lines of a request's header, as they came.
+    static List<String> lines(Context ctx, String header) {
+        return Collections.list(ctx.req().getHeaders(header));
+    }
+
+    /// The date in a request's header; empty when there is none, or what stands there is not one.
+    static Optional<Instant> date(Context ctx, String header) {
+        try {
+            return lines(ctx, header).size() != 1 ? Optional.empty()
+                : Optional.of(Instant.ofEpochMilli(ctx.req().getDateHeader(header)));
+        } catch (IllegalArgumentException malformed) {
+            return Optional.empty();
+        }
+    }
+
+    static byte[] valid(byte[] json) {
+        try {
+            instruments(json);
+            return json;
+        } catch (IOException malformed) {
+            throw new Problem(400, "body: must be a JSON array of instruments, each symbol once: "
+                + "[{\"symbol\":\"BTC\",\"name\":\"Bitcoin\",\"tick\":0.5}]");
+        }
+    }
+
+    static byte[] json(List<Instrument> instruments) {
+        try {
+            return Market.JSON.writeValueAsBytes(instruments);
+        } catch (IOException cause) {
+            throw new UncheckedIOException(cause);
+        }
+    }
+
+    static byte[] gzipped(byte[] content) {
+        var bytes = new ByteArrayOutputStream();
+        try (var gzip = new GZIPOutputStream(bytes)) {
+            gzip.write(content);
+        } catch (IOException cause) {
+            throw new UncheckedIOException(cause);
+        }
+        return bytes.toByteArray();
+    }
+
+    static byte[] sha256(byte[] content) {
+        try {
+            return MessageDigest.getInstance("SHA-256").digest(content);
+        } catch (NoSuchAlgorithmException cause) {
+            throw new IllegalStateException("every Java has SHA-256", cause);
+        }
+    }
+
+    /// What the client keeps between two polls.
+    ///
+    /// @param tag the ETag that the list came with
+    record Copy(Optional<String> tag, List<Instrument> instruments) {}
+
+    /// Gives the list to `sink` at each poll, until its thread is interrupted.
+    static void follow(URI base, Duration every, Consumer<List<Instrument>> sink)
+            throws InterruptedException {
+        var copy = new Copy(Optional.empty(), List.of());
+        try (var http = client()) {
+            while (true) {
+                try {
+                    copy = poll(http, base, copy);
+                    sink.accept(copy.instruments);
+                } catch (IOException temporary) {
+                    // The copy is as good as before; the next poll may find a better day.
+                }
+                Thread.sleep(every);
+            }
+        }
+    }
+
+    /// Asks for the list once; returns the copy to keep.
+    ///
+    /// @throws IOException           if asking again may help
+    /// @throws IllegalStateException if it won't: that is for a person
+    static Copy poll(HttpClient http, URI base, Copy copy)
+            throws IOException, InterruptedException {
+        // TODO 11: send the tag of the copy, and keep the copy after a 304. For now each poll gets
+        // the whole list.
+        var request = HttpRequest.newBuilder(base.resolve("/instruments"))
+            .timeout(Duration.ofSeconds(10));
+        var answer = http.send(request.build(), BodyHandlers.ofByteArray());
+        refuse(answer);
+        return new Copy(Optional.empty(), instruments(answer.body()));
+    }
+
+    // Given for the client.
+
+    static HttpClient client() {
+        return HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+    }
+
+    /// Throws unless the answer is 200.
+    static void refuse(HttpResponse<?> answer) throws IOException {
+        var status = answer.statusCode();
+        if (status == 429 || status >= 500) throw new IOException("the server answers " + status);
+        if (status != 200) throw new IllegalStateException(answer.uri() + " answers " + status);
+    }
+
+    /// The instruments in a JSON array. Members that an instrument doesn't have are ignored.
+    ///
+    /// @throws IOException if it is anything else
+    static List<Instrument> instruments(byte[] json) throws IOException {
+        var array = Market.JSON.readTree(json);
+        if (!array.isArray()) throw new IOException("not a JSON array");
+        var found = new LinkedHashMap<String, Instrument>();
+        for (var one : array) {
+            var symbol = one.path("symbol").textValue();
+            var name = one.path("name").textValue();
+            var tick = one.path("tick").isNumber() ? one.path("tick").doubleValue() : 0;
+            if (symbol == null || symbol.isBlank() || name == null || name.isBlank()
+                    || !(tick > 0 && Double.isFinite(tick)) || found.containsKey(symbol))
+                throw new IOException("not an instrument, or a second one with its symbol: " + one);
+            found.put(symbol, new Instrument(symbol, name, tick));
+        }
+        return List.copyOf(found.values());
+    }
+
+    void main(String... args) {
+        Lab.number(3).server(lab03::server)
+            .<List<Instrument>>client((base, after, every, sink) -> follow(base, every, sink))
+            .main(args);
+    }
+}
