@@ -30,7 +30,9 @@ final class Forked implements Subject {
 
     /// A command of the shell: it must serve on 127.0.0.1 at `PORT`.
     static Forked command(String command) {
-        return new Forked(List.of("sh", "-c", command), null, Settings.PROMISED);
+        var windows = System.getProperty("os.name").startsWith("Windows");
+        return new Forked(List.of(windows ? "cmd" : "sh", windows ? "/c" : "-c", command), null,
+            Settings.PROMISED);
     }
 
     private static List<String> with(List<String> command, String... more) {

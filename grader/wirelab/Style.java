@@ -46,7 +46,7 @@ final class Style {
         for (var file : files)
             for (var line : Files.readAllLines(file)) {
                 var dependency = DEPENDENCY.matcher(line);
-                if (dependency.find())
+                if (dependency.lookingAt())
                     versions.computeIfAbsent(dependency.group(1), _ -> new TreeMap<>())
                     .put(dependency.group(2), file.getFileName());
             }

@@ -1,6 +1,7 @@
 package wirelab;
 
 import module java.base;
+import java.util.concurrent.Callable;
 import picocli.CommandLine;
 
 /// Wrong usage: says what was wrong, what is allowed, what to type instead. Exit code 2.
@@ -9,9 +10,7 @@ final class Usage extends RuntimeException {
 
     /// Runs a command line: wrong usage ends with 2, a fault of the kit with 3.
     static int execute(CommandLine command, String... args) {
-        // ✔ and ✘ also where no locale is set, as on many a CI machine.
-        System.setOut(utf8(FileDescriptor.out));
-        System.setErr(utf8(FileDescriptor.err));
+        speakUtf8();
         command.setOut(new PrintWriter(System.out, true)).setErr(new PrintWriter(System.err, true));
         addHelp(command);
         command.setParameterExceptionHandler((wrong, _) -> {
@@ -19,16 +18,35 @@ final class Usage extends RuntimeException {
             System.err.println(wrong.getMessage() + ". Try: " + name + " --help");
             return 2;
         });
-        command.setExecutionExceptionHandler((failure, _, parsed) -> {
-            if (failure instanceof Usage) {
-                System.err.println(failure.getMessage());
-                return 2;
-            }
-            System.err.println("A fault of Wirelab, not of your code: " + failure);
-            if (Stream.of(args).anyMatch("--trace"::equals)) failure.printStackTrace();
-            return 3;
-        });
+        command.setExecutionExceptionHandler((failure, _, _) ->
+            explain(failure, List.of(args).contains("--trace")));
         return command.execute(args);
+    }
+
+    /// Runs a command that has no arguments; the same exit codes.
+    static int execute(Callable<Integer> command) {
+        speakUtf8();
+        try {
+            return command.call();
+        } catch (Exception failure) {
+            return explain(failure, false);
+        }
+    }
+
+    private static int explain(Exception failure, boolean trace) {
+        if (failure instanceof Usage) {
+            System.err.println(failure.getMessage());
+            return 2;
+        }
+        System.err.println("A fault of Wirelab, not of your code: " + failure);
+        if (trace) failure.printStackTrace();
+        return 3;
+    }
+
+    /// ✔ and ✘ also where no locale is set, as on many a CI machine.
+    private static void speakUtf8() {
+        System.setOut(utf8(FileDescriptor.out));
+        System.setErr(utf8(FileDescriptor.err));
     }
 
     private static void addHelp(CommandLine command) {
