@@ -1,5 +1,6 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //JAVA 25+
+//DEPS ../../labs/market/Market.java
 //DEPS ../wirelab/Wirelab.java
 //SOURCES *Test.java
 //SOURCES Sources.java
