@@ -45,7 +45,7 @@ import wirelab.Lab;
 /// - `If-None-Match` matches → 412 too (§13.1.2). 304 is an answer to GET and HEAD only.
 /// - Of several PUTs at the same moment with the same tag exactly one succeeds; the others get 412.
 /// - The body is anything but a JSON array of objects with `symbol` (text, not empty, each once),
-///   `name` (text, not empty) and `tick` (finite number above 0) → 400.
+///   `name` (text, not empty) and `tick` (finite number above 0) → 400, before all of the above.
 /// - Whoever is refused has changed nothing.
 ///
 /// `throw new Problem(412, "what is wrong")` answers with that status, as JSON that says why.
@@ -64,7 +64,7 @@ import wirelab.Lab;
 /// ## The client: `follow(base, every, sink)`
 /// - Polls, gives the list to `sink`, waits `every`, polls again, until its thread is interrupted.
 /// - It keeps the last list with its tag, and sends the tag in `If-None-Match`, as it came. After a
-///   304 it gives the kept list to `sink` once more; it changes for each list that comes with 200.
+///   304 it gives the kept list to `sink` once more; a list that comes with 200 takes its place.
 /// - A list that came without a tag is asked for without a condition.
 /// - 429, 500 and above, or no answer at all: no reason to give up or to forget. `sink` gets
 ///   nothing, and the next poll is as the last one. Any other status: an IllegalStateException.
