@@ -38,9 +38,10 @@ public record Exchange(Message request, Message answer, long requestedAt, long a
     private boolean looksLike(Exchange next) {
         if (!next.request.start().equals(request.start()) || answer == null || next.answer == null)
             return false;
-        return answer.start().equals(next.answer.start())
-            && (request.method()
-                .equals("POST") || Arrays.equals(answer.body(), next.answer.body()));
+        if (!answer.start().equals(next.answer.start())) return false;
+        return request.method().equals("POST")
+            || request.headers().equals(next.request.headers())
+            && Arrays.equals(answer.body(), next.answer.body());
     }
 
     private static List<String> lines(List<Exchange> group) {

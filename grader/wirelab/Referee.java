@@ -60,7 +60,7 @@ final class Referee implements InvocationInterceptor {
         }
         return switch (thrown) {
             case AssertionError broken -> checks.died(Duration.ZERO)
-                .orElseGet(() -> checks.fail(lines(broken.getMessage())));
+                .orElseGet(() -> checks.fail(lines(broken, checks.promised())));
             case Http.NoAnswer none when none.limit != null ->
                 new Verdict.TimedOut(none.getMessage(), none.limit, checks.transcript());
             case Http.NoAnswer none -> checks.died(Duration.ofMillis(250))
@@ -72,9 +72,13 @@ final class Referee implements InvocationInterceptor {
         };
     }
 
-    /// An assertion's message without the description that AssertJ puts before it.
-    private static List<String> lines(String message) {
-        return Objects.toString(message, "").replaceFirst("^\\[[^\\]]*\\]\\s*", "").lines()
-            .filter(line -> !line.isBlank()).limit(8).toList();
+    /// What was seen, from an assertion's message: without the description that AssertJ puts before
+    /// it, and without the expected value, which the promise has named already.
+    private static List<String> lines(AssertionError broken, String description) {
+        var message = Objects.toString(broken.getMessage(), "");
+        var before = "[" + description + "]";
+        if (message.startsWith(before)) message = message.substring(before.length());
+        var seen = message.replaceFirst("(?s)^\\s*expected:.*?\\n but was: ?", "");
+        return seen.lines().map(String::strip).filter(line -> !line.isEmpty()).limit(8).toList();
     }
 }

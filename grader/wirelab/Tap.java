@@ -97,6 +97,7 @@ public final class Tap implements AutoCloseable {
         private final Socket server;
         private final Recording sent = new Recording();
         private final Recording received = new Recording();
+        private final AtomicInteger ended = new AtomicInteger();
 
         Link(Socket client, Socket server) {
             this.client = client;
@@ -113,6 +114,7 @@ public final class Tap implements AutoCloseable {
                 }
                 if (answers) out.drain();
                 to.shutdownOutput();
+                if (ended.incrementAndGet() == 2) close();
             } catch (IOException | InterruptedException over) {
                 close();
             }

@@ -67,8 +67,8 @@ public class Lab01 extends Checks {
         publish();
 
         for (var cursor : List.of("", "-1", "%2B1", "1.5", "x", "0x10", "9223372036854775808")) {
-            promise("400 to after="
-                + cursor, "RFC 9110 §15.5.1", "a cursor that is guessed at loses quotes");
+            promise("400 to after=" + (cursor.isEmpty() ? " (empty)" : cursor),
+                "RFC 9110 §15.5.1", "a cursor that is guessed at loses quotes");
             assertThat(poll(cursor)).hasStatus(400);
         }
     }

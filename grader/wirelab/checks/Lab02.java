@@ -146,13 +146,13 @@ public class Lab02 extends Checks {
         var held = eventually(this::listeners,
             count -> count >= before + 3 || waiting.stream().anyMatch(one -> !one.waits()));
         assertThat(held - before).as(promise("3 listeners while 3 clients wait", "lab text"))
-            .isEqualTo(3);
+            .overridingErrorMessage("listeners: %d", held).isEqualTo(3);
         waiting.forEach(Pending::hangUp);
 
         var left = eventually(this::listeners, count -> count == before);
         assertThat(left - before).as(promise("0 listeners after all 3 hung up", "lab text",
             "clients that come and go would fill the memory with requests that nobody waits for"))
-            .isZero();
+            .overridingErrorMessage("listeners: %d", left).isZero();
     }
 
     @Test @Order(8) @Tag("TODO-3")
@@ -168,7 +168,7 @@ public class Lab02 extends Checks {
     void a_wait_that_is_too_long_is_clamped_and_one_that_is_no_number_is_refused() {
         var before = publish().id();
         for (var wait : List.of("", "-1", "x", "NaN", "1e3", "Infinity", "1,5")) {
-            promise("400 to wait=" + wait, "RFC 9110 §15.5.1");
+            promise("400 to wait=" + (wait.isEmpty() ? " (empty)" : wait), "RFC 9110 §15.5.1");
             assertThat(get(path(before - 1, wait))).hasStatus(400);
         }
         var longest = restartWithLongestWait(Duration.ofMillis(100));
