@@ -37,6 +37,8 @@ final class Examination {
     int run(boolean all, boolean json, boolean trace, Path source, String again) {
         var console = new Console(System.out, number, title(number), source, all, trace);
         var start = System.nanoTime();
+        // To load the server's libraries takes as long as to load JUnit: do both at once.
+        Thread.ofVirtual().name("early start").start(this::startEarly);
         if (!json) console.title();
         var outcomes = Runner.run(checks, Claim.of(checks), subject, !all && !json, json ? _ -> {}
             : console::show);
@@ -44,5 +46,13 @@ final class Examination {
         if (!json) return console.summary(outcomes, took, again);
         System.out.println(Json.of(number, title(number), outcomes, took));
         return Console.code(outcomes);
+    }
+
+    private void startEarly() {
+        try {
+            subject.url();
+        } catch (Subject.Died _) {
+            // The first check that needs it meets the same end, and reports it.
+        }
     }
 }
