@@ -21,9 +21,9 @@ import wirelab.Lab;
 ///
 /// ## The server: `GET /quotes?after=N&wait=S`
 /// - Quotes after N are there: 200 at once, a JSON array of all of them, oldest first, at most 500.
-/// - Else the request is held: until a quote comes (200, at once), or until S seconds have passed:
-///   204 without a body (RFC 9110 §15.3.5). Exactly one answer. Quotes that were published in one
-///   go come back as one array, not one by one.
+/// - Else the request is held: until a quote comes (200, at once: 150 ms later is too late), or
+///   until S seconds have passed: 204 without a body (RFC 9110 §15.3.5). Exactly one answer. Quotes
+///   that were published in one go come back as one array, not one by one.
 /// - Nobody misses a quote: not one that is published between two polls, nor one that is published
 ///   while the server looks. Everybody who waits gets it.
 /// - S is a number of seconds from 0, fractions allowed (`0.25`); none means 0. More than 30 is

@@ -7,11 +7,14 @@ final class Bench {
     /// The bench of the checks that run in this scope.
     static final ScopedValue<Bench> CURRENT = ScopedValue.newInstance();
 
+    /// @param after the number of the claim after which nothing runs
+    private record Stop(int after, String because) {}
+
     final Subject subject;
     private final boolean stopAtFirst;
     private final Consumer<Outcome> report;
     private final CountDownLatch begun = new CountDownLatch(1);
-    private volatile String stopped;
+    private volatile Stop stopped;
 
     /// @param stopAtFirst skip what comes after the first claim that isn't kept
     /// @param report      gets each outcome as soon as it is known, from any thread
@@ -21,22 +24,33 @@ final class Bench {
         this.report = report;
     }
 
-    /// Why no check should run any more.
-    Optional<String> stopped() { return Optional.ofNullable(stopped); }
+    /// Why this claim should not be examined any more.
+    Optional<String> stopped(Claim claim) {
+        var reason = stopped;
+        return Optional.ofNullable(reason).filter(one -> claim.number() > one.after)
+            .map(Stop::because);
+    }
 
-    /// Further checks are skipped, for this reason.
-    void stop(String because) { stopped = because; }
+    /// All checks are skipped from now on, for this reason.
+    void stop(String because) { stopped = new Stop(0, because); }
+
+    /// Claims after a broken one are skipped; those before it, which may still run, are not.
+    private synchronized void stopAfter(Claim broken) {
+        if (stopped == null || broken.number() < stopped.after)
+            stopped = new Stop(broken.number(), broken.title());
+    }
 
     void report(Outcome outcome) {
         var counts = !outcome.passed() && !outcome.claim().bonus();
-        if (stopAtFirst && counts && stopped == null) stop(outcome.claim().title());
+        if (stopAtFirst && counts && !(outcome.verdict() instanceof Verdict.Skipped))
+            stopAfter(outcome.claim());
         report.accept(outcome);
         firstOutcomeIsKnown();
     }
 
     /// Reports that this claim wasn't examined.
     void skip(Claim claim) {
-        report(new Outcome(claim, new Verdict.Skipped(stopped), Duration.ZERO));
+        report(new Outcome(claim, new Verdict.Skipped(stopped.because), Duration.ZERO));
     }
 
     void firstOutcomeIsKnown() { begun.countDown(); }

@@ -24,6 +24,10 @@ public abstract class Checks {
     /// machine isn't a fault.
     protected static final Duration SOON = Duration.ofSeconds(5);
 
+    /// It warns of connections that a client doesn't use. Kept here: loggers are held weakly.
+    private static final java.util.logging.Logger MOCK_LOG =
+        java.util.logging.Logger.getLogger(MockWebServer.class.getName());
+
     final Bench bench = Bench.CURRENT.get();
     private final List<AutoCloseable> open = new CopyOnWriteArrayList<>();
     private volatile Tap tap;
@@ -311,6 +315,7 @@ public abstract class Checks {
 
     /// A server of ours that answers as `dispatcher` says.
     protected MockWebServer serve(Dispatcher dispatcher) throws IOException {
+        MOCK_LOG.setLevel(java.util.logging.Level.OFF);
         var server = watch(new MockWebServer());
         server.setServerSocketFactory(new NoDelay());
         server.setDispatcher(dispatcher);
@@ -364,6 +369,11 @@ public abstract class Checks {
         } catch (IOException cause) {
             throw new UncheckedIOException(cause);
         }
+    }
+
+    /// 503, with the phrase of the standard.
+    protected static MockResponse.Builder unavailable() {
+        return new MockResponse.Builder().status("HTTP/1.1 503 Service Unavailable");
     }
 
     /// Quotes with the ids from `first` to `last`.

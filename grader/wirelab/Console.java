@@ -16,6 +16,8 @@ final class Console {
     private final boolean colour;
     private boolean broke;
     private int waiting;
+    private int kept;
+    private int bonus;
 
     /// @param source the student's file, to find its TODOs; null when there is none
     /// @param all    show every broken promise, not only the first
@@ -35,13 +37,19 @@ final class Console {
 
     void show(Outcome outcome) {
         if (broke && !all) waiting++;
-        else if (outcome.passed()) out.println("  " + green("✔") + " " + title(outcome));
+        else if (outcome.passed()) showKept(outcome);
         else if (outcome.verdict() instanceof Verdict.Skipped skipped)
             out.println("  · " + title(outcome) + "   skipped: " + skipped.because());
         else {
             showBroken(outcome);
             broke = broke || !outcome.claim().bonus();
         }
+    }
+
+    private void showKept(Outcome outcome) {
+        out.println("  " + green("✔") + " " + title(outcome));
+        if (outcome.claim().bonus()) bonus++;
+        else kept++;
     }
 
     private static String title(Outcome outcome) {
@@ -108,11 +116,9 @@ final class Console {
     /// The closing lines, and the exit code: 0 all passed, 1 a claim is broken, 3 a fault of the
     /// kit.
     int summary(List<Outcome> outcomes, Duration took, String again) {
-        var regular = outcomes.stream().filter(outcome -> !outcome.claim().bonus()).toList();
-        var passed = regular.stream().filter(Outcome::passed).count();
-        var bonus = outcomes.stream().filter(Outcome::passed).count() - passed;
+        var all = outcomes.stream().filter(outcome -> !outcome.claim().bonus()).count();
         if (waiting > 0) out.println("  · " + waiting + " more wait for this one");
-        out.println(passed + " of " + regular.size() + (bonus > 0 ? " + " + bonus + " bonus" : "")
+        out.println(kept + " of " + all + (bonus > 0 ? " + " + bonus + " bonus" : "")
             + " · " + seconds(took) + " · " + next(outcomes, again));
         return code(outcomes);
     }
@@ -125,8 +131,8 @@ final class Console {
         var skipped = outcomes.stream()
             .filter(outcome -> outcome.verdict() instanceof Verdict.Skipped).count();
         if (skipped > 0) return skipped + " skipped";
-        return "all kept" + (broken.isEmpty() ? "" : ", bonus left: TODO " + broken.getFirst()
-            .todo());
+        var left = broken.stream().map(claim -> "" + claim.todo()).distinct().toList();
+        return "all kept" + (left.isEmpty() ? "" : ", bonus left: TODO " + String.join(", ", left));
     }
 
     private static boolean broken(Outcome outcome) {

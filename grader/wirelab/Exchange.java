@@ -1,6 +1,7 @@
 package wirelab;
 
 import module java.base;
+import wirelab.Message.Header;
 
 /// A request that crossed the tap, and what came back.
 ///
@@ -59,9 +60,15 @@ public record Exchange(Message request, Message answer, long requestedAt, long a
 
     private static List<String> lines(String arrow, String start, Message message) {
         var headers = message.headers().stream()
-            .filter(header -> !NOISE.contains(header.name().toLowerCase()))
-            .map(header -> "   " + header).collect(Collectors.joining());
-        var lines = new ArrayList<>(List.of(clipped(arrow + start + headers)));
+            .filter(header -> !NOISE.contains(header.name().toLowerCase())).map(Header::toString)
+            .toList();
+        var line = arrow + start + String.join("", headers.stream().map("   "::concat).toList());
+        var lines = new ArrayList<String>();
+        if (line.length() <= WIDTH) lines.add(clipped(line));
+        else {
+            lines.add(clipped(arrow + start));
+            headers.forEach(header -> lines.add("  " + clipped(header)));
+        }
         if (message.body().length > 0)
             lines.add("  " + clipped(new String(message.body(), StandardCharsets.UTF_8)));
         if (!message.complete()) lines.add("  (cut off here)");

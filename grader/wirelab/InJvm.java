@@ -80,6 +80,9 @@ final class InJvm implements Subject {
         return List.of(what + ": " + cause + line.orElse(""));
     }
 
+    /// Doesn't wait: what a student's server still holds may take its time.
+    @Override public void close() { Thread.ofVirtual().name("stop").start(this::stop); }
+
     @Override public boolean canStop() { return true; }
 
     @Override public synchronized void stop() {

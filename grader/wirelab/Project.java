@@ -26,9 +26,8 @@ final class Project {
         }
     }
 
-    /// The file that a running lab was compiled from: JBang doesn't tell, so the one whose `main`
-    /// stands on the line
-    /// that the running `main` stands on. Null when there is none.
+    /// The file that a running lab was compiled from. JBang doesn't tell, so it is the one whose
+    /// `main` stands on the line that the running `main` stands on. Null when there is none.
     static Path source(String name) {
         var line = StackWalker.getInstance().walk(frames -> frames
             .filter(frame -> frame.getClassName().equals(name) && frame.getMethodName()
@@ -41,10 +40,11 @@ final class Project {
                 .orElse(null);
     }
 
+    /// Whether the statement that ends on this line hands over to the kit.
     private static boolean handsOver(Path file, int line) {
         try (var lines = Files.lines(file)) {
-            return lines.skip(line - 1).findFirst().filter(text -> text.contains("Lab.number("))
-                .isPresent();
+            return lines.skip(Math.max(0, line - 4)).limit(4)
+                .anyMatch(text -> text.contains("Lab.number("));
         } catch (IOException | UncheckedIOException unreadable) {
             return false;
         }

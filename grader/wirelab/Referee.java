@@ -19,7 +19,7 @@ final class Referee implements InvocationInterceptor {
             .filter(one -> one.method().equals(context.getExecutable().getName())).findFirst()
                 .orElseThrow();
         var bench = checks.bench;
-        if (bench.stopped().isPresent()) {
+        if (bench.stopped(claim).isPresent()) {
             invocation.skip();
             bench.skip(claim);
             return;

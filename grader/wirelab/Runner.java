@@ -33,7 +33,8 @@ final class Runner {
             })).toList();
         execute(checks, lanes.get(false), bench);
         bench.firstOutcomeIsKnown();
-        if (bench.stopped().isPresent()) clients.forEach(Thread::interrupt);
+        for (var i = 0; i < clients.size(); i++)
+            if (bench.stopped(lanes.get(true).get(i)).isPresent()) clients.get(i).interrupt();
         join(clients);
         return outcomes.all();
     }
@@ -48,7 +49,7 @@ final class Runner {
 
     private static void execute(Class<? extends Checks> checks, List<Claim> claims, Bench bench) {
         if (claims.isEmpty()) return;
-        if (bench.stopped().isPresent()) {
+        if (claims.stream().allMatch(claim -> bench.stopped(claim).isPresent())) {
             claims.forEach(bench::skip);
             return;
         }

@@ -110,6 +110,9 @@ public final class Market {
             case HttpResponseException refused -> refused.getStatus();
             default -> 500;
         };
+        // An error is no representation of the resource, so it has no entity tag. With one that
+        // equals If-None-Match Javalin would even turn it into a 304.
+        ctx.res().setHeader("ETag", null);
         ctx.status(status);
         json(ctx, Map.of(
             "title", HttpStatus.forStatus(status).getMessage(),

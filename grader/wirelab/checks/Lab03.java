@@ -41,7 +41,7 @@ public class Lab03 extends Checks {
             .map(end -> replaced(array(stem + end))).map(this::tag).toList();
         assertThat(tags).as(promise("4 lists after one another, 4 tags", "RFC 9110 §8.8.1",
             "a tag that comes again for another list tells a client to keep the wrong one"))
-            .doesNotHaveDuplicates();
+            .overridingErrorMessage("ETags %s", String.join(" ", tags)).doesNotHaveDuplicates();
     }
 
     @Test @Order(2) @Tag("TODO-2")
@@ -49,7 +49,7 @@ public class Lab03 extends Checks {
         var tag = tag(list());
         assertThat(closing("GET", "If-None-Match", tag))
             .as(promise("304, and nothing after the headers", "RFC 9110 §15.4.5",
-                "the client has this list; and it takes what follows for the next answer"))
+                "the client has it, and takes what follows a 304 for the next answer"))
             .hasStatus(304).hasNoBody();
 
         var other = list("If-None-Match", "\"" + fresh() + "\"");
@@ -232,7 +232,8 @@ public class Lab03 extends Checks {
         origin.state = new State(first, "\"a,1\"");
         try (var client = follow(serve(origin), 0, Duration.ofMillis(5))) {
             assertDelivers(client, first);
-            assertAsks(origin.last(), "\"a,1\"", "the ETag of its copy, as it came");
+            assertAsks(origin.last(), "\"a,1\"",
+                "only with the tag of its copy, as it came, can the server answer 304");
             origin.state = new State(second, "W/\"2\"");
             assertDelivers(client, second);
             assertAsks(origin.last(), "W/\"2\"", "the ETag of the newer list");
@@ -434,7 +435,7 @@ public class Lab03 extends Checks {
             var tag = Objects.requireNonNullElse(request.getHeaders().get("If-None-Match"), "none");
             asked.add(tag);
             return switch (failures.getAndUpdate(left -> Math.max(0, left - 1))) {
-                case 2 -> new MockResponse.Builder().code(503).build();
+                case 2 -> unavailable().build();
                 case 1 -> new MockResponse.Builder()
                     .onResponseStart(new SocketEffect.CloseSocket()).build();
                 default -> answer(tag, state);
@@ -443,7 +444,8 @@ public class Lab03 extends Checks {
 
         private static MockResponse answer(String tag, State now) {
             var answer = new MockResponse.Builder().setHeader("Cache-Control", "no-cache");
-            if (tag.equals(now.tag)) answer.code(304).removeHeader("Content-Length");
+            if (tag.equals(now.tag))
+                answer.status("HTTP/1.1 304 Not Modified").removeHeader("Content-Length");
             else answer.setHeader("Content-Type", "application/json").body(now.json);
             if (now.tag != null) answer.setHeader("ETag", now.tag);
             return answer.build();
