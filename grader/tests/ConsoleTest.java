@@ -42,7 +42,7 @@ class ConsoleTest {
                   saw       200 with 412 bytes
                   because   a copy is a copy
               · 2 more wait for this one
-            2 of 4 · 0.4 s · next: fix TODO 2, then `jbang lab03.java`
+            1 of 4 · 0.4 s · next: fix TODO 2, then `jbang lab03.java`
             """);
     }
 

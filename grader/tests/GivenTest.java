@@ -102,6 +102,20 @@ class GivenTest {
         }
     }
 
+    @Test void an_error_has_no_entity_tag() throws IOException {
+        try (var tagged = new InJvm(Sources.solution("lab01", "var page = page(feed, after);",
+                "ctx.header(\"ETag\", \"\\\"v1\\\"\");\n"
+                    + "if (after < 9) throw new Problem(412, \"x\");\n"
+                    + "var page = page(feed, after);").lab());
+             var http = new Http(tagged.url(), Duration.ofSeconds(5))) {
+            http.send(Http.request("GET", "/quotes", null, "If-None-Match", "\"v1\""));
+            var answer = http.answer("GET", Duration.ofSeconds(5), false);
+
+            assertThat(answer.status()).isEqualTo(412);
+            assertThat(answer.header("ETag")).isEmpty();
+        }
+    }
+
     @Test void a_setting_that_is_no_number_is_refused() {
         System.setProperty("WIRELAB_TEST", "1s");
 

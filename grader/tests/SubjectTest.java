@@ -90,6 +90,22 @@ class SubjectTest {
             .contains("lab01.java:");
     }
 
+    @Test void the_first_broken_claim_in_order_is_found_whatever_breaks_beside_it()
+            throws IOException {
+        var broken = Sources.solution("lab01",
+            "ctx.header(\"Next-After\", \"\" + page.next());", "",
+            "if (answer.statusCode() == 200)", "if (answer.statusCode() == 299)");
+        var checks = Examination.checks(1);
+        try (var subject = new InJvm(broken.lab())) {
+            var outcomes = Runner.run(checks, Claim.of(checks), subject, true, _ -> {});
+
+            assertThat(outcomes.subList(0, 4)).extracting(outcome -> outcome.verdict().word())
+                .containsExactly("pass", "pass", "pass", "fail");
+            assertThat(outcomes.subList(4, 8)).extracting(outcome -> outcome.verdict().word())
+                .containsOnly("skipped");
+        }
+    }
+
     @Test void one_that_prints_megabytes_to_stdout_passes() {
         var noise = "yes 'Tests passed' | head -c 20000000; head -c 9000000 /dev/zero; ";
         allPass(examine(Forked.command(noise + NODE), SERVER));
