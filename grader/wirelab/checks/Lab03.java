@@ -240,7 +240,7 @@ public class Lab03 extends Checks {
             var before = origin.asked.size();
             origin.fail();
             assertDelivers(client, second);
-            assertAsks(origin.asked.subList(before, origin.asked.size()), "W/\"2\"",
+            assertAsks(origin.asked.stream().skip(before).toList(), "W/\"2\"",
                 "a 503 or a broken connection says nothing about the copy");
             origin.state = new State(third, null);
             assertDelivers(client, third);
