@@ -211,7 +211,7 @@ public abstract class Checks {
         throw new AssertionError("" + answer);
     }
 
-    /// A request that never ends on its own; many of them share no connection.
+    /// Sends the same request `count` times, on a connection each.
     protected List<Pending> start(int count, String path) {
         return IntStream.range(0, count).mapToObj(_ -> start(path)).toList();
     }
