@@ -194,6 +194,6 @@ class lab02 {
 
     void main(String... args) {
         Lab.number(2).server(lab02::server)
-            .<Quote>client((base, after, _, sink) -> follow(base, after, sink)).main(args);
+            .<Quote>client((start, sink) -> follow(start.base(), start.after(), sink)).main(args);
     }
 }

@@ -363,7 +363,7 @@ class lab03 {
 
     void main(String... args) {
         Lab.number(3).server(lab03::server)
-            .<List<Instrument>>client((base, after, every, sink) -> follow(base, every, sink))
+            .<List<Instrument>>client((start, sink) -> follow(start.base(), start.every(), sink))
             .main(args);
     }
 }

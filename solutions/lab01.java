@@ -190,6 +190,7 @@ class lab01 {
     }
 
     void main(String... args) {
-        Lab.number(1).server(lab01::server).client(lab01::follow).main(args);
+        Lab.number(1).server(lab01::server).<Quote>client((start, sink) ->
+            follow(start.base(), start.after(), start.every(), sink)).main(args);
     }
 }

@@ -16,8 +16,9 @@ import org.junit.platform.launcher.core.*;
 /// All that CI runs: the kit's own tests, then every lab verified. Ends with `N passed, N failed`.
 /// `jbang test NAME` runs one class of tests alone.
 final class AllTests {
-    private static final List<Class<?>> TESTS = List.of(MessageTest.class, TapTest.class,
-        ConsoleTest.class, CommandTest.class, GivenTest.class, VerifyTest.class, SubjectTest.class,
+    private static final List<Class<?>> TESTS = List.of(MessageTest.class,
+        EventStreamTest.class, FrameTest.class, TapTest.class, ConsoleTest.class, CommandTest.class,
+        GivenTest.class, VerifyTest.class, SubjectTest.class,
         NodeTest.class);
 
     private AllTests() {}

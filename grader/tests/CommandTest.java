@@ -45,6 +45,9 @@ class CommandTest {
         assertThat(grade("1", "--url", "http://127.0.0.1:1", "--run", "x").err)
             .contains("exclude each other");
         assertThat(grade("1", "--wrong").err).contains("--wrong", "--help");
+        assertThat(grade("1", "--url", "http://127.0.0.1:1", "--setting", "HEARTBEAT=1").err)
+            .contains("--setting HEARTBEAT: unknown. Settings: ", "HEARTBEAT_MS");
+        assertThat(grade("labs/lab01.java", "--setting", "PING_MS=1").err).contains("--url");
     }
 
     @Test void wrong_usage_ends_with_2() throws Exception {

@@ -91,4 +91,20 @@ class MessageTest {
         assertThatThrownBy(() -> Message.answer(endless, "GET"))
             .hasMessageContaining("longer than");
     }
+
+    @Test void a_body_that_breaks_off_is_not_complete() throws IOException {
+        assertThat(Message.answer(wire("HTTP/1.1 200 OK\nContent-Length: 9\n\n[]"), "GET")
+            .complete()).isFalse();
+        assertThat(Message.answer(wire("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\n[]\n"),
+            "GET").complete()).isFalse();
+        assertThat(Message.answer(wire("HTTP/1.1 200 OK\n\n[]"), "GET").complete()).isTrue();
+    }
+
+    @Test void an_answer_of_101_is_final_and_what_follows_belongs_to_another_protocol()
+            throws IOException {
+        var wire = wire("HTTP/1.1 100 Continue\n\nHTTP/1.1 101 Switching Protocols\n\nx");
+
+        assertThat(Message.answer(wire, "GET").start()).contains(" 101 ");
+        assertThat(wire.readAllBytes()).asString().isEqualTo("x");
+    }
 }

@@ -17,14 +17,14 @@ class NodeTest {
     }
 
     @Test void lab_01_in_Node_js_keeps_all_claims_when_it_is_started_by_us() {
-        try (var node = Forked.command("exec node grader/fixtures/lab01.js")) {
+        try (var node = Forked.command("exec node grader/fixtures/lab01.js", Map.of())) {
             keepsAll(node);
         }
     }
 
     @Test void lab_01_in_Node_js_keeps_all_claims_when_it_runs_already() {
-        try (var node = Forked.command("exec node grader/fixtures/lab01.js")) {
-            keepsAll(new Remote(node.url()));
+        try (var node = Forked.command("exec node grader/fixtures/lab01.js", Map.of())) {
+            keepsAll(new Remote(node.url(), Settings.PROMISED));
         }
     }
 

@@ -51,7 +51,7 @@ class SubjectTest {
         try (var fast = new InJvm(Sources.solution("lab01").lab());
              var tap = new Tap(fast.url()).throttle(1)) {
             var start = System.nanoTime();
-            var outcomes = examine(new Remote(tap.url()), SERVER.subList(0, 1));
+            var outcomes = examine(new Remote(tap.url(), Settings.PROMISED), SERVER.subList(0, 1));
 
             assertThat(words(outcomes)).containsEntry(1, "timed out");
             assertThat(Duration.ofNanos(System.nanoTime() - start))
@@ -74,7 +74,7 @@ class SubjectTest {
     }
 
     @Test void one_that_never_starts_is_said_once_and_the_rest_is_skipped() {
-        var outcomes = examine(Forked.command("echo no such thing; exit 7"), SERVER);
+        var outcomes = examine(Forked.command("echo no such thing; exit 7", Map.of()), SERVER);
 
         assertThat(outcomes.getFirst().verdict()).isInstanceOf(Verdict.Crashed.class).asString()
             .contains("it exited with code 7", "no such thing");
@@ -108,18 +108,18 @@ class SubjectTest {
 
     @Test void one_that_prints_megabytes_to_stdout_passes() {
         var noise = "yes 'Tests passed' | head -c 20000000; head -c 9000000 /dev/zero; ";
-        allPass(examine(Forked.command(noise + NODE), SERVER));
+        allPass(examine(Forked.command(noise + NODE, Map.of()), SERVER));
     }
 
     @Test void one_that_starts_after_3_seconds_passes() {
-        allPass(examine(Forked.command("sleep 3; " + NODE), SERVER));
+        allPass(examine(Forked.command("sleep 3; " + NODE, Map.of()), SERVER));
     }
 
     @Test void one_that_answers_200_ms_late_passes() throws Exception {
         try (var fast = new InJvm(Sources.solution("lab01").lab())) {
-            fast.restart(Subject.Settings.PROMISED);
+            fast.restart(Settings.PROMISED);
             try (var tap = new Tap(fast.url()).delay(Duration.ofMillis(200))) {
-                allPass(examine(new Remote(tap.url()), SERVER));
+                allPass(examine(new Remote(tap.url(), Settings.PROMISED), SERVER));
             }
         }
     }
@@ -129,13 +129,13 @@ class SubjectTest {
             .filter(claim -> List.of(1, 2, 3, 5, 6, 7, 8, 10).contains(claim.number())).toList();
         try (var fast = new InJvm(Sources.solution("lab02").lab());
              var tap = new Tap(fast.url()).delay(Duration.ofMillis(200))) {
-            allPass(Runner.run(Examination.checks(2), claims, new Remote(tap.url()), false,
-                _ -> {}));
+            allPass(Runner.run(Examination.checks(2), claims,
+                new Remote(tap.url(), Settings.PROMISED), false, _ -> {}));
         }
     }
 
     @Test void nothing_of_a_subject_is_left_when_it_is_stopped() {
-        var subject = Forked.command("node grader/fixtures/lab01.js & wait");
+        var subject = Forked.command("node grader/fixtures/lab01.js & wait", Map.of());
         subject.url();
         var family = ProcessHandle.current().descendants().toList();
         assertThat(family).hasSizeGreaterThanOrEqualTo(2);

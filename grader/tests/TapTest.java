@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.*;
 
 import module java.base;
 import mockwebserver3.*;
+import okhttp3.WebSocket;
+import okhttp3.WebSocketListener;
 import org.junit.jupiter.api.*;
 
 @DisplayNameGeneration(DisplayNameGenerator.ReplaceUnderscores.class)
@@ -99,6 +101,85 @@ class TapTest {
             get(tap, "/quotes");
 
             assertThat(tap.bytesReceived()).isBetween(1000L, 1200L);
+        }
+    }
+
+    @Test void a_stream_of_events_is_shown_event_by_event() {
+        server.enqueue(new MockResponse.Builder().setHeader("Content-Type", "text/event-stream")
+            .chunkedBody("retry: 100\n\nid: 7\ndata: {}\n\n: idle\n\ndata: open", 9).build());
+        try (var tap = tap()) {
+            get(tap, "/quotes/stream");
+
+            assertThat(Exchange.transcript(tap.exchanges())).endsWith(
+                "  < retry: 100⏎ ⏎", "  < id: 7⏎ data: {}⏎ ⏎", "  < : idle⏎ ⏎", "  < data: open");
+        }
+    }
+
+    @Test void the_frames_of_a_WebSocket_are_shown_in_both_directions() {
+        server.enqueue(new MockResponse.Builder().webSocketUpgrade(new Echo()).build());
+        try (var tap = tap(); var peer = new Peer(upgraded(tap))) {
+            peer.send("{\"n\":1}");
+            assertThat(peer.receive().path("n").asInt()).isEqualTo(1);
+            peer.close(1000);
+            assertThat(peer.closeCode()).isEqualTo(4000);
+
+            assertThat(Exchange.transcript(tap.exchanges())).contains(
+                "  > text 7 bytes {\"n\":1}", "  < text 7 bytes {\"n\":1}", "  > close 1000",
+                "  < close 4000 \"bye\"");
+        }
+    }
+
+    @Test void of_a_long_stream_the_beginning_and_the_end_are_shown() {
+        server.enqueue(new MockResponse.Builder().webSocketUpgrade(new Echo()).build());
+        try (var tap = tap(); var peer = new Peer(upgraded(tap))) {
+            for (var i = 0; i < 50; i++) {
+                peer.send("" + i);
+                peer.receive();
+            }
+
+            assertThat(Exchange.transcript(tap.exchanges())).contains("  … 93 more")
+                .endsWith("  > text 2 bytes 49", "  < text 2 bytes 49");
+        }
+    }
+
+    @Test void what_the_subject_s_server_sends_itself_has_arrows_of_its_own() {
+        server.enqueue(new MockResponse.Builder().code(200).build());
+        try (var tap = tap()) {
+            get(tap, "/hook");
+
+            assertThat(Exchange.transcript(List.of(), tap.exchanges())).containsExactly(
+                "(> to your server, » from your server)",
+                "» GET /hook   If-None-Match: \"v1\"", "« 200 OK");
+        }
+    }
+
+    @Test void answers_are_cut_where_it_is_told_as_often_as_it_is_told() {
+        for (var i = 0; i < 3; i++) server.enqueue(new MockResponse.Builder().body("0123456789")
+            .build());
+        try (var tap = tap().cutAnswers(2, () -> 30)) {
+            assertThatThrownBy(() -> get(tap, "/")).isInstanceOf(Http.NoAnswer.class);
+            assertThatThrownBy(() -> get(tap, "/")).isInstanceOf(Http.NoAnswer.class);
+            assertThat(tap.bytesReceived()).isEqualTo(60);
+
+            assertThat(get(tap, "/").text()).isEqualTo("0123456789");
+            assertThat(tap.cutsLeft()).isZero();
+        }
+    }
+
+    private static Http upgraded(Tap tap) {
+        var http = new Http(tap.url(), Duration.ofSeconds(5));
+        http.send(Http.request("GET", "/", null, "Connection", "Upgrade", "Upgrade", "websocket",
+            "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="));
+        assertThat(http.answer("GET", Duration.ofSeconds(5), false).message()
+            .header("Sec-WebSocket-Accept")).contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        return http;
+    }
+
+    private static final class Echo extends WebSocketListener {
+        @Override public void onMessage(WebSocket socket, String text) { socket.send(text); }
+
+        @Override public void onClosing(WebSocket socket, int code, String reason) {
+            socket.close(4000, "bye");
         }
     }
 }

@@ -24,13 +24,23 @@ public abstract class Checks {
     /// machine isn't a fault.
     protected static final Duration SOON = Duration.ofSeconds(5);
 
+    /// Bytes that a connection with small buffers takes before its client reads.
+    private static final int NARROW = 16 * 1024;
+
     /// It warns of connections that a client doesn't use. Kept here: loggers are held weakly.
     private static final java.util.logging.Logger MOCK_LOG =
         java.util.logging.Logger.getLogger(MockWebServer.class.getName());
 
     final Bench bench = Bench.CURRENT.get();
     private final List<AutoCloseable> open = new CopyOnWriteArrayList<>();
+    /// Taps before servers of ours.
+    private final List<Tap> called = new CopyOnWriteArrayList<>();
+    /// Taps with small buffers before the subject's server.
+    private final List<Tap> narrow = new CopyOnWriteArrayList<>();
+    /// The tap before the subject's server.
     private volatile Tap tap;
+    /// The settings before this check changed them; null while it has not.
+    private volatile Settings before;
     private volatile String expected = "";
     private volatile String section = "";
     private volatile String help = "";
@@ -86,14 +96,14 @@ public abstract class Checks {
 
     // ---- the server
 
-    protected Subject.Settings settings() { return bench.subject.settings(); }
+    protected Settings settings() { return bench.subject.settings(); }
 
-    /// Starts the server anew with a shorter `MAX_WAIT_MS`, where it can be told; the longest wait
-    /// that it then has.
-    protected Duration restartWithLongestWait(Duration wanted) {
-        bench.subject.restart(new Subject.Settings(settings().feedCapacity(), wanted));
+    /// Starts the server anew with this setting until the check is over, where it can be told;
+    /// [#settings] says what is in force.
+    protected void restartWith(String name, String value) {
+        if (before == null) before = settings();
+        bench.subject.restart(settings().with(Map.of(name, value)));
         reconnect();
-        return settings().longestWait();
     }
 
     /// Begins to end the server, as its user would. False where that can't be done.
@@ -234,8 +244,66 @@ public abstract class Checks {
         }
     }
 
-    private Http connect() {
-        return new Http(tap().url(), SOON);
+    /// Opens a stream of server-sent events with GET. It accepts `text/event-stream`, unless the
+    /// headers say otherwise.
+    protected EventStream stream(String path, String... headers) {
+        var stream = unread(connect(), path, headers);
+        stream.readOn();
+        return stream;
+    }
+
+    /// The same by a client with small buffers that doesn't read, until [EventStream#readOn].
+    protected EventStream unread(String path, String... headers) {
+        return unread(connectNarrow(), path, headers);
+    }
+
+    private EventStream unread(Http http, String path, String... headers) {
+        var accepts = Stream.of(headers).anyMatch("Accept"::equalsIgnoreCase);
+        return watch(new EventStream(http, path, accepts ? headers
+            : Stream.concat(Stream.of("Accept", "text/event-stream"), Stream.of(headers))
+                .toArray(String[]::new)));
+    }
+
+    /// Sends a GET with exactly these headers and `Host`. The answer, also if it is 101.
+    protected Answer handshake(String path, String... headers) {
+        return get(path, headers);
+    }
+
+    /// Opens a WebSocket (RFC 6455 §4.1).
+    ///
+    /// @param headers besides those that each handshake has
+    protected Peer socket(String path, String... headers) {
+        return socket(connect(), path, headers);
+    }
+
+    /// The same with small buffers, so that a peer that reads nothing is soon noticed: see
+    /// [Peer#deaf].
+    protected Peer deafSocket(String path, String... headers) {
+        return socket(connectNarrow(), path, headers);
+    }
+
+    private Peer socket(Http http, String path, String... headers) {
+        var key = new byte[16];
+        ThreadLocalRandom.current().nextBytes(key);
+        open.add(http);
+        http.send(Http.request("GET", path, null, Stream.concat(Stream.of(
+            "Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
+            "Sec-WebSocket-Key", Base64.getEncoder().encodeToString(key)), Stream.of(headers))
+            .toArray(String[]::new)));
+        var answer = http.answer("GET", SOON, false);
+        if (answer.status() != 101) {
+            promise("101 to a right handshake", "RFC 6455 §4.2.2");
+            throw new AssertionError("" + answer);
+        }
+        return watch(new Peer(http));
+    }
+
+    private Http connect() { return new Http(tap().url(), SOON); }
+
+    private Http connectNarrow() {
+        var one = watch(new Tap(bench.subject.url(), NARROW));
+        narrow.add(one);
+        return new Http(one.url(), SOON, NARROW);
     }
 
     private synchronized Tap tap() {
@@ -244,6 +312,13 @@ public abstract class Checks {
     }
 
     private synchronized void reconnect() { tap = null; }
+
+    /// A proxy before a server of ours: what the subject sends there stands in the transcript.
+    protected Tap tap(MockWebServer server) {
+        var one = watch(new Tap(server.url("/").uri()));
+        called.add(one);
+        return one;
+    }
 
     /// Closes it when the check is over and its verdict known, before the connections are closed.
     protected <T extends AutoCloseable> T watch(T closeable) {
@@ -304,13 +379,18 @@ public abstract class Checks {
 
     // ---- the client
 
-    /// Starts the subject's client against a server of ours, through the tap.
+    /// Starts the subject's client against a server of ours, through a tap.
     ///
     /// @param after the last id that it already knows
     /// @param every pause between two polls, where the lab polls
     protected Follower follow(MockWebServer server, long after, Duration every) {
-        tap = watch(new Tap(server.url("/").uri()));
-        return watch(new Follower(bench.subject, tap.url(), after, every));
+        var before = tap(server);
+        return follow(new Lab.Start(before.url(), after).every(every));
+    }
+
+    /// @param start [Lab.Start#base] is the URL of a tap before a server of ours
+    protected Follower follow(Lab.Start start) {
+        return watch(new Follower(bench.subject, start));
     }
 
     /// A server of ours that answers as `dispatcher` says.
@@ -350,8 +430,15 @@ public abstract class Checks {
         }
     }
 
-    /// What crossed the tap so far.
-    protected List<Exchange> exchanges() { return tap.exchanges(); }
+    /// What crossed the taps so far: with the subject's server, else with servers of ours.
+    protected List<Exchange> exchanges() {
+        return tap != null ? tap.exchanges() : exchanges(called);
+    }
+
+    private static List<Exchange> exchanges(List<Tap> taps) {
+        return taps.stream().flatMap(one -> one.exchanges().stream())
+            .sorted(Comparator.comparingLong(Exchange::requestedAt)).toList();
+    }
 
     /// From each answer to the next request, milliseconds.
     protected List<Long> pauses() {
@@ -388,7 +475,9 @@ public abstract class Checks {
     String promised() { return expected; }
 
     List<String> transcript() {
-        return tap == null ? List.of() : Exchange.transcript(tap.exchanges());
+        var subject = exchanges(Stream.concat(Stream.ofNullable(tap), narrow.stream()).toList());
+        return subject.isEmpty() ? Exchange.transcript(exchanges(called), List.of())
+            : Exchange.transcript(subject, exchanges(called));
     }
 
     Verdict fail(List<String> saw) {
@@ -413,5 +502,6 @@ public abstract class Checks {
                 // used can't change its verdict.
             }
         }
+        if (before != null) bench.subject.restart(before);
     }
 }

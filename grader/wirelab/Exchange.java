@@ -6,13 +6,26 @@ import wirelab.Message.Header;
 /// A request that crossed the tap, and what came back.
 ///
 /// @param answer      null when nothing came back
+/// @param sent        after a 101, the frames to the server
+/// @param received    after a 101, the frames from the server
 /// @param requestedAt when the request's first byte crossed, System.nanoTime()
 /// @param answeredAt  when the answer's first byte crossed, System.nanoTime()
-public record Exchange(Message request, Message answer, long requestedAt, long answeredAt) {
+public record Exchange(Message request, Message answer, List<Frame> sent, List<Frame> received,
+        long requestedAt, long answeredAt) {
     private static final int SHOWN = 3;
     private static final int WIDTH = 110;
+    /// How many events or frames are shown of the beginning and of the end of a stream.
+    private static final int FIRST = 3;
+    private static final int LAST = 4;
     private static final Set<String> NOISE =
-        Set.of("host", "date", "connection", "content-length", "user-agent", "transfer-encoding");
+        Set.of("host", "date", "connection", "content-length", "user-agent", "transfer-encoding",
+            "upgrade", "sec-websocket-key", "sec-websocket-accept", "accept-encoding", "server");
+
+    /// The frames of both directions, in the order of time.
+    public List<Frame> frames() {
+        return Stream.concat(sent.stream(), received.stream())
+            .sorted(Comparator.comparingLong(Frame::at)).toList();
+    }
 
     /// Whether an answer with this status came.
     public boolean answered(int status) {
@@ -22,6 +35,22 @@ public record Exchange(Message request, Message answer, long requestedAt, long a
     /// The last few exchanges as a person reads them: `>` what went to the server, `<` what came
     /// back.
     static List<String> transcript(List<Exchange> exchanges) {
+        return transcript(exchanges, _ -> false);
+    }
+
+    /// The same, with the requests that the subject's server sent itself.
+    ///
+    /// @param outbound of the subject's server with servers that it calls: `»`, `«`
+    static List<String> transcript(List<Exchange> exchanges, List<Exchange> outbound) {
+        if (outbound.isEmpty()) return transcript(exchanges);
+        var all = Stream.concat(exchanges.stream(), outbound.stream())
+            .sorted(Comparator.comparingLong(Exchange::requestedAt)).toList();
+        var lines = new ArrayList<>(List.of("(> to your server, » from your server)"));
+        lines.addAll(transcript(all, outbound::contains));
+        return lines;
+    }
+
+    private static List<String> transcript(List<Exchange> exchanges, Predicate<Exchange> outbound) {
         var groups = new ArrayDeque<List<Exchange>>();
         for (var exchange : exchanges) {
             if (!groups.isEmpty() && groups.getLast().getLast().looksLike(exchange))
@@ -31,7 +60,11 @@ public record Exchange(Message request, Message answer, long requestedAt, long a
         var lines = new ArrayList<String>();
         var hidden = Math.max(0, groups.size() - SHOWN);
         if (hidden > 0) lines.add("… " + hidden + " earlier");
-        groups.stream().skip(hidden).forEach(group -> lines.addAll(lines(group)));
+        for (var group : groups.stream().skip(hidden).toList()) {
+            var called = outbound.test(group.getFirst());
+            lines(group).stream().map(line -> !called ? line
+                : line.replaceFirst("^> ", "» ").replaceFirst("^< ", "« ")).forEach(lines::add);
+        }
         return lines;
     }
 
@@ -55,6 +88,8 @@ public record Exchange(Message request, Message answer, long requestedAt, long a
         if (last.answer == null) lines.add("< (nothing came back)");
         else lines.addAll(lines("< ", last.answer.start()
             .replaceFirst("^HTTP/1.1 ", ""), last.answer));
+        lines.addAll(abridged(last.frames().stream()
+            .map(frame -> (last.sent.contains(frame) ? "> " : "< ") + frame).toList()));
         return lines;
     }
 
@@ -69,10 +104,30 @@ public record Exchange(Message request, Message answer, long requestedAt, long a
             lines.add(clipped(arrow + start));
             headers.forEach(header -> lines.add("  " + clipped(header)));
         }
-        if (message.body().length > 0)
-            lines.add("  " + clipped(new String(message.body(), StandardCharsets.UTF_8)));
-        if (!message.complete()) lines.add("  (cut off here)");
+        var text = new String(message.body(), StandardCharsets.UTF_8);
+        var events = message.header("Content-Type").orElse("").startsWith("text/event-stream");
+        if (events) lines.addAll(abridged(events(text)));
+        else if (!text.isEmpty()) lines.add("  " + clipped(text));
+        if (!message.complete() && !events) lines.add("  (cut off here)");
         return lines;
+    }
+
+    /// A stream of events, each on one line up to its blank line; ⏎ is an end of a line.
+    private static List<String> events(String text) {
+        return Stream.of(text.split("(?<=(\\n\\n|\\r\\r|\\r\\n\\r\\n))"))
+            .filter(part -> !part.isEmpty())
+            .map(part -> "< " + part.replaceAll("\\r\\n|\\r|\\n", "⏎ ").strip()).toList();
+    }
+
+    /// The first and the last few lines.
+    private static List<String> abridged(List<String> lines) {
+        var hidden = lines.size() - FIRST - LAST;
+        var shown = IntStream.range(0, lines.size())
+            .filter(i -> hidden <= 1 || i < FIRST || i >= FIRST + hidden)
+            .mapToObj(i -> "  " + clipped(lines.get(i)))
+            .collect(Collectors.toCollection(ArrayList::new));
+        if (hidden > 1) shown.add(FIRST, "  … " + hidden + " more");
+        return shown;
     }
 
     /// Control characters are shown as pictures (U+2400…), so that no answer can move the reader's

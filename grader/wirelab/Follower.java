@@ -10,8 +10,8 @@ public final class Follower implements AutoCloseable {
     private final Set<Long> refuseOnce = ConcurrentHashMap.newKeySet();
     private final Subject.Following following;
 
-    Follower(Subject subject, URI base, long after, Duration every) {
-        following = subject.follow(base, after, every, this::take);
+    Follower(Subject subject, Lab.Start start) {
+        following = subject.follow(start, this::take);
     }
 
     private synchronized boolean take(String json) {

@@ -8,13 +8,16 @@ final class Forked implements Subject {
 
     private final List<String> server;
     private final List<String> client;
+    private final Map<String, String> told;
     private Settings settings;
     private Child child;
     private URI url;
 
-    private Forked(List<String> server, List<String> client, Settings settings) {
+    private Forked(List<String> server, List<String> client, Map<String, String> told,
+        Settings settings) {
         this.server = server;
         this.client = client;
+        this.told = told;
         this.settings = settings;
     }
 
@@ -25,14 +28,16 @@ final class Forked implements Subject {
         var java = List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
             "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classpath, name);
         return new Forked(with(java, "serve", "--port", "0", "--ticker", "0"), with(java, "client"),
-            Settings.BRISK);
+            Map.of(), Settings.BRISK);
     }
 
     /// A command of the shell: it must serve on 127.0.0.1 at `PORT`.
-    static Forked command(String command) {
+    ///
+    /// @param told settings for its environment that differ from what is promised
+    static Forked command(String command, Map<String, String> told) {
         var windows = System.getProperty("os.name").startsWith("Windows");
         return new Forked(List.of(windows ? "cmd" : "sh", windows ? "/c" : "-c", command), null,
-            Settings.PROMISED);
+            told, Settings.PROMISED.with(told));
     }
 
     private static List<String> with(List<String> command, String... more) {
@@ -55,7 +60,7 @@ final class Forked implements Subject {
 
     private void start() {
         var port = client == null ? freePort() : 0;
-        var environment = new HashMap<>(client == null ? Map.of() : settings.variables());
+        var environment = new HashMap<>(client == null ? told : settings.variables());
         environment.put("PORT", "" + port);
         child = new Child(server, environment, _ -> {});
         var deadline = Deadline.in(START);
@@ -108,10 +113,10 @@ final class Forked implements Subject {
 
     @Override public boolean hasClient() { return client != null; }
 
-    @Override public Following follow(URI base, long after, Duration every,
-        Predicate<String> sink) {
-        var command = with(client, base.toString(), "--after", "" + after, "--every", ""
-            + every.toMillis(), "--ack");
+    @Override public Following follow(Lab.Start start, Predicate<String> sink) {
+        var command = with(client, start.base().toString(), "--after", "" + start.after(),
+            "--every", "" + start.every().toMillis(), "--token", start.token(),
+            "--symbols", String.join(",", start.symbols()), "--ack");
         var started = new AtomicReference<Child>();
         // The sink's answer goes to the client's stdin, line by line: see the option --ack.
         var following = new Child(command, Map.of(), line -> {

@@ -21,6 +21,10 @@ final class GradeCommand implements Callable<Integer> {
     @Option(names = "--run", paramLabel = "CMD",
         description = "A shell command that serves on 127.0.0.1 at the environment variable PORT.")
     String command;
+    @Option(names = "--setting", paramLabel = "NAME=VALUE",
+        description = "What the server is told instead of its default, like HEARTBEAT_MS=200: "
+            + "with --run in its environment; with --url you have told it.")
+    Map<String, String> told = Map.of();
     @Option(names = "--json", description = "Print the outcomes as JSON, for machines.")
     boolean json;
     @Option(names = "--trace", description = "Show stack traces.")
@@ -29,14 +33,23 @@ final class GradeCommand implements Callable<Integer> {
     @Override public Integer call() throws IOException {
         if (url != null && command != null)
             throw new Usage("--url and --run exclude each other: one server at a time.");
+        if (url == null && command == null && !told.isEmpty())
+            throw new Usage("--setting goes with --url or --run.");
+        for (var name : told.keySet()) known(name);
         var number = number();
-        try (var subject = url != null ? remote() : command != null ? Forked.command(command)
+        try (var subject = url != null ? remote() : command != null ? Forked.command(command, told)
                 : compiled(number)) {
             var examination = new Examination(number, subject);
             if (!json && url == null)
                 System.out.println("UNTRUSTED: without a sandbox the code runs with your rights.");
             return examination.run(true, json, trace, null, "jbang grade");
         }
+    }
+
+    private static void known(String name) {
+        var names = new TreeSet<>(Settings.PROMISED.variables().keySet());
+        if (!names.contains(name)) throw new Usage("--setting " + name + ": unknown. Settings: "
+            + String.join(" ", names) + ".");
     }
 
     private int number() {
@@ -48,7 +61,7 @@ final class GradeCommand implements Callable<Integer> {
 
     private Subject remote() {
         if ("http".equals(url.getScheme()) && url.getHost() != null && url.getPort() > 0)
-            return new Remote(url);
+            return new Remote(url, Settings.PROMISED.with(told));
         throw new Usage("--url " + url
             + ": must name scheme, host and port, like http://127.0.0.1:7001");
     }

@@ -20,13 +20,17 @@ final class Http implements AutoCloseable {
     private final URI server;
     private final Socket socket = new Socket();
     private final InputStream in;
-    private long deadline;
+    private volatile long deadline;
 
     /// @param server where to connect
     /// @param limit  for connecting
-    Http(URI server, Duration limit) {
+    Http(URI server, Duration limit) { this(server, limit, 0); }
+
+    /// @param window how many bytes the system may receive before somebody reads; 0 = as usual
+    Http(URI server, Duration limit, int window) {
         this.server = server;
         try {
+            if (window > 0) socket.setReceiveBufferSize(window);
             socket.connect(new InetSocketAddress(server.getHost(), server.getPort()),
                 (int) limit.toMillis());
             socket.setTcpNoDelay(true);
@@ -43,9 +47,9 @@ final class Http implements AutoCloseable {
         var text = new StringBuilder(method + " " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n");
         for (var i = 0; i < headers.length; i += 2)
             text.append(headers[i] + ": " + headers[i + 1] + "\r\n");
-        if (body != null)
-            text.append("Content-Type: application/json\r\nContent-Length: " + body.length
-                + "\r\n");
+        var typed = Stream.of(headers).anyMatch("Content-Type"::equalsIgnoreCase);
+        if (body != null && !typed) text.append("Content-Type: application/json\r\n");
+        if (body != null) text.append("Content-Length: " + body.length + "\r\n");
         var bytes = new ByteArrayOutputStream();
         bytes.writeBytes(text.append("\r\n").toString().getBytes(StandardCharsets.ISO_8859_1));
         if (body != null) bytes.writeBytes(body);
@@ -82,6 +86,14 @@ final class Http implements AutoCloseable {
         } catch (IOException broken) {
             throw new NoAnswer("the connection broke off: " + broken.getMessage(), null);
         }
+    }
+
+    /// What comes, to be read by somebody else.
+    ///
+    /// @param limit for all of it
+    InputStream input(Duration limit) {
+        deadline = System.nanoTime() + limit.toNanos();
+        return in;
     }
 
     /// Hangs up.

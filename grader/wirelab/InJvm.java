@@ -29,7 +29,8 @@ final class InJvm implements Subject {
     private Javalin start() {
         settings.variables().forEach(System::setProperty);
         try {
-            return lab.server.apply(new Feed(settings.feedCapacity())).start("127.0.0.1", 0);
+            var feed = new Feed(settings.number("FEED_CAPACITY"));
+            return lab.server.apply(feed).start("127.0.0.1", 0);
         } catch (RuntimeException | LinkageError cause) {
             throw new Died(describe("the server does not start", cause));
         }
@@ -43,12 +44,11 @@ final class InJvm implements Subject {
 
     @Override public boolean hasClient() { return lab.client != null; }
 
-    @Override public Following follow(URI base, long after, Duration every,
-        Predicate<String> sink) {
+    @Override public Following follow(Lab.Start start, Predicate<String> sink) {
         var end = new CompletableFuture<List<String>>();
         var thread = Thread.ofVirtual().name("client").start(() -> {
             try {
-                lab.client.follow(base, after, every, value -> offer(value, sink));
+                lab.client.follow(start, value -> offer(value, sink));
                 end.complete(List.of("follow returned"));
             } catch (Exception | LinkageError cause) {
                 end.complete(describe("follow ended", cause));

@@ -10,12 +10,35 @@ public final class Lab {
     /// Where a caller wants the lab itself instead of having it run: see [#of].
     private static final ScopedValue<AtomicReference<Lab>> WANTED = ScopedValue.newInstance();
 
+    /// What a client is told when it starts; each lab uses its part of it.
+    ///
+    /// @param base    the server
+    /// @param after   the last id that is already known, 0 for none
+    /// @param every   pause between two polls
+    /// @param token   to authenticate with
+    /// @param symbols to subscribe to
+    public record Start(URI base, long after, Duration every, String token, List<String> symbols) {
+        static final String TOKEN = "demo-token";
+        static final List<String> SYMBOLS = List.of("BTC", "ETH", "SOL", "EUR");
+
+        public Start(URI base, long after) {
+            this(base, after, Duration.ofSeconds(1), TOKEN, SYMBOLS);
+        }
+
+        public Start every(Duration pause) {
+            return new Start(base, after, pause, token, symbols);
+        }
+
+        public Start token(String other) { return new Start(base, after, every, other, symbols); }
+
+        public Start symbols(String... others) {
+            return new Start(base, after, every, token, List.of(others));
+        }
+    }
+
     /// A lab's client: gives what it receives to `sink` until its thread is interrupted.
     public interface Client<T> {
-        /// @param base  the server
-        /// @param after the last id that is already known, 0 for none
-        /// @param every pause between two polls, where the lab polls
-        void follow(URI base, long after, Duration every, Consumer<T> sink) throws Exception;
+        void follow(Start start, Consumer<T> sink) throws Exception;
     }
 
     final int number;

@@ -30,7 +30,8 @@ final class LabCommand implements Callable<Integer> {
         // What a student types all day needs no parser, which takes 0.1 s to load.
         if (args.length == 0) return Usage.execute(checks);
         var command = new CommandLine(checks).setCommandName(lab.name() + ".java")
-            .addSubcommand(new Serve(lab)).addSubcommand(new Client(lab));
+            .addSubcommand(new Serve(lab));
+        if (lab.client != null) command.addSubcommand(new Client(lab));
         return Usage.execute(command, args);
     }
 
@@ -104,6 +105,14 @@ final class LabCommand implements Callable<Integer> {
             description = "Pause between two polls in milliseconds, 1 to 3600000, where the lab "
                 + "polls. Default: 1000.")
         long every;
+        @Option(names = "--token", paramLabel = "T", defaultValue = Lab.Start.TOKEN,
+            description = "What it authenticates with, where the lab asks for it. "
+                + "Default: " + Lab.Start.TOKEN + ".")
+        String token;
+        @Option(names = "--symbols", paramLabel = "S", split = ",",
+            description = "What it subscribes to, where the lab has a choice, like BTC,ETH. "
+                + "Default: the known ones.")
+        List<String> symbols = Lab.Start.SYMBOLS;
         @Option(names = "--ack",
             description = "After each line wait for one on stdin: `ok` takes it, anything else "
                 + "makes the sink fail.")
@@ -120,7 +129,8 @@ final class LabCommand implements Callable<Integer> {
                 throw new Usage("--every " + every + ": must be from 1 to 3600000 ms.");
             var stdin = new BufferedReader(new InputStreamReader(System.in));
             try {
-                lab.client.follow(url, after, Duration.ofMillis(every),
+                lab.client.follow(
+                    new Lab.Start(url, after, Duration.ofMillis(every), token, symbols),
                     value -> print(value, stdin));
             } catch (IllegalStateException | UnsupportedOperationException | IOException ended) {
                 System.err.println("The client ended: " + ended.getMessage());

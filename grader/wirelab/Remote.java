@@ -3,9 +3,9 @@ package wirelab;
 import module java.base;
 
 /// A server that somebody else started, in any language: `--url`.
-record Remote(URI url) implements Subject {
-    @Override public Settings settings() { return Settings.PROMISED; }
-
+///
+/// @param settings what it was told, as far as we know
+record Remote(URI url, Settings settings) implements Subject {
     @Override public void restart(Settings wanted) {
         // It keeps the settings that it has.
     }
@@ -16,8 +16,7 @@ record Remote(URI url) implements Subject {
 
     @Override public boolean hasClient() { return false; }
 
-    @Override public Following follow(URI base, long after, Duration every,
-        Predicate<String> sink) {
+    @Override public Following follow(Lab.Start start, Predicate<String> sink) {
         throw new UnsupportedOperationException("a URL has no client");
     }
 

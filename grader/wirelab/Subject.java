@@ -5,22 +5,6 @@ import module java.base;
 /// What is examined. The checks reach it only over the wire; this starts it, and tells when it
 /// died.
 public sealed interface Subject extends AutoCloseable permits InJvm, Forked, Remote {
-    /// The settings that a subject runs with, see [market.Market#setting].
-    ///
-    /// @param feedCapacity how many quotes its feed keeps
-    /// @param longestWait  to what it clamps `wait` in lab 02
-    record Settings(int feedCapacity, Duration longestWait) {
-        /// What the labs promise.
-        static final Settings PROMISED = new Settings(10_000, Duration.ofSeconds(30));
-        /// A smaller log, so that it is full within milliseconds.
-        static final Settings BRISK = new Settings(1_000, PROMISED.longestWait);
-
-        Map<String, String> variables() {
-            return Map.of("FEED_CAPACITY", "" + feedCapacity, "MAX_WAIT_MS", ""
-                + longestWait.toMillis());
-        }
-    }
-
     /// How long a subject may take to start.
     Duration START = Duration.ofSeconds(20);
 
@@ -53,7 +37,7 @@ public sealed interface Subject extends AutoCloseable permits InJvm, Forked, Rem
 
     /// Starts its client; each value that the client delivers is offered to `sink` as JSON, false
     /// refuses it.
-    Following follow(URI base, long after, Duration every, Predicate<String> sink);
+    Following follow(Lab.Start start, Predicate<String> sink);
 
     /// Whether [#stop] ends the server, as its user would: with SIGTERM, or `Javalin.stop()`.
     boolean canStop();

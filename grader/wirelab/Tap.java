@@ -6,8 +6,10 @@ import module java.base;
 /// disturb the answers.
 /// Each connection has a thread a direction; all of it ends with [#close].
 public final class Tap implements AutoCloseable {
-    /// What is recorded of one direction of one connection; more passes through but isn't kept.
+    /// What is recorded of one direction of one connection, and of all of them, in bytes; more
+    /// passes through but isn't kept.
     private static final int KEPT = 4 * 1024 * 1024;
+    private static final long KEPT_IN_ALL = 64 * 1024 * 1024;
 
     private final ServerSocket door;
     private final URI target;
@@ -15,10 +17,17 @@ public final class Tap implements AutoCloseable {
     private volatile Duration delay = Duration.ZERO;
     private volatile int bytesPerSecond;
     private volatile boolean stalled;
+    private final Deque<Integer> cuts = new ConcurrentLinkedDeque<>();
+    private final AtomicLong kept = new AtomicLong();
+    private final int window;
 
     /// @param target the http URL to pass connections on to
-    public Tap(URI target) {
+    public Tap(URI target) { this(target, 0); }
+
+    /// @param window how many bytes it takes from the target before its client reads; 0 = as usual
+    Tap(URI target, int window) {
         this.target = target;
+        this.window = window;
         try {
             door = new ServerSocket(0, 1024, InetAddress.getLoopbackAddress());
         } catch (IOException cause) {
@@ -41,6 +50,15 @@ public final class Tap implements AutoCloseable {
 
     /// Closes the connections that are open now; new ones are welcome.
     public void cut() { links.forEach(Link::close); }
+
+    /// Cuts the next `times` connections, each after so many bytes from the target.
+    public Tap cutAnswers(int times, IntSupplier afterBytes) {
+        for (var i = 0; i < times; i++) cuts.add(afterBytes.getAsInt());
+        return this;
+    }
+
+    /// How many of the cuts of [#cutAnswers] are still to come.
+    public int cutsLeft() { return cuts.size(); }
 
     /// The requests that crossed, in the order of their first byte, each with its answer.
     public List<Exchange> exchanges() {
@@ -71,7 +89,12 @@ public final class Tap implements AutoCloseable {
 
     private void connect(Socket client) {
         try {
-            var server = new Socket(target.getHost(), target.getPort());
+            var server = new Socket();
+            if (window > 0) {
+                server.setReceiveBufferSize(window);
+                client.setSendBufferSize(window);
+            }
+            server.connect(new InetSocketAddress(target.getHost(), target.getPort()));
             client.setTcpNoDelay(true);
             server.setTcpNoDelay(true);
             var link = new Link(client, server);
@@ -95,8 +118,8 @@ public final class Tap implements AutoCloseable {
     private final class Link {
         private final Socket client;
         private final Socket server;
-        private final Recording sent = new Recording();
-        private final Recording received = new Recording();
+        private final Recording sent = new Recording(kept);
+        private final Recording received = new Recording(kept);
         private final AtomicInteger ended = new AtomicInteger();
 
         Link(Socket client, Socket server) {
@@ -107,10 +130,13 @@ public final class Tap implements AutoCloseable {
         void pump(Socket from, Socket to, Recording recording, boolean answers) {
             var buffer = new byte[16 * 1024];
             try (var out = answers ? new Disturbed(to.getOutputStream()) : null) {
+                var cut = answers ? cuts.poll() : null;
                 for (int count; (count = from.getInputStream().read(buffer)) >= 0; ) {
+                    if (cut != null && (cut -= count) < 0) count += cut;
                     recording.add(buffer, count);
                     if (answers) out.pass(Arrays.copyOf(buffer, count));
                     else to.getOutputStream().write(buffer, 0, count);
+                    if (cut != null && cut < 0) throw new EOFException("cut on purpose");
                 }
                 if (answers) out.drain();
                 to.shutdownOutput();
@@ -134,13 +160,28 @@ public final class Tap implements AutoCloseable {
                     var requestedAt = requests.nanoTime();
                     if ((request = Message.request(requests)) == null) return exchanges;
                     var answeredAt = answers.nanoTime();
-                    exchanges.add(new Exchange(request, Message.answer(answers, request.method()),
-                        requestedAt, answeredAt));
+                    var answer = Message.answer(answers, request.method());
+                    var upgraded = answer != null && answer.start().startsWith("HTTP/1.1 101");
+                    exchanges.add(new Exchange(request, answer,
+                        upgraded ? frames(requests) : List.of(),
+                        upgraded ? frames(answers) : List.of(), requestedAt, answeredAt));
                 }
             } catch (IOException notHttp) {
                 return exchanges;
             }
         }
+    }
+
+    /// What follows a 101.
+    private static List<Frame> frames(Recording.Replay direction) {
+        var frames = new ArrayList<Frame>();
+        try {
+            for (Frame frame; (frame = Frame.read(direction, direction::nanoTime)) != null; )
+                frames.add(frame);
+        } catch (IOException notWebSocket) {
+            // What came before it is shown.
+        }
+        return frames;
     }
 
     /// Passes bytes on, in order: later by the delay, no faster than the rate, or not at all.
@@ -197,11 +238,16 @@ public final class Tap implements AutoCloseable {
 
         private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         private final List<Piece> pieces = new ArrayList<>();
+        private final AtomicLong keptInAll;
         private long total;
+        private boolean full;
+
+        Recording(AtomicLong keptInAll) { this.keptInAll = keptInAll; }
 
         synchronized void add(byte[] buffer, int count) {
             total += count;
-            if (bytes.size() + count > KEPT) return;
+            full |= bytes.size() + count > KEPT || keptInAll.addAndGet(count) > KEPT_IN_ALL;
+            if (full) return;
             pieces.add(new Piece(bytes.size(), System.nanoTime()));
             bytes.write(buffer, 0, count);
         }
@@ -215,6 +261,7 @@ public final class Tap implements AutoCloseable {
 
         private static final class Replay extends ByteArrayInputStream {
             private final List<Piece> pieces;
+            private int piece;
 
             Replay(byte[] bytes, List<Piece> pieces) {
                 super(bytes);
@@ -224,8 +271,8 @@ public final class Tap implements AutoCloseable {
             /// When the byte came that is read next, System.nanoTime(); 0 when none has.
             long nanoTime() {
                 if (available() == 0) return 0;
-                return pieces.stream().filter(piece -> piece.offset <= pos)
-                    .reduce((_, later) -> later).map(Piece::nanoTime).orElse(0L);
+                while (piece + 1 < pieces.size() && pieces.get(piece + 1).offset <= pos) piece++;
+                return pieces.get(piece).nanoTime;
             }
         }
     }

@@ -7,6 +7,8 @@
 //DEPS org.assertj:assertj-core:3.27.7
 //DEPS com.squareup.okhttp3:okhttp-bom:5.5.1@pom
 //DEPS com.squareup.okhttp3:mockwebserver3
+//DEPS com.squareup.okhttp3:okhttp-sse
+//DEPS org.java-websocket:Java-WebSocket:1.6.0
 //DEPS info.picocli:picocli:4.7.7
 //DEPS io.github.java-diff-utils:java-diff-utils:4.16
 //DEPS org.slf4j:slf4j-nop:2.0.18

@@ -65,13 +65,18 @@ public final class Market {
         }
     }
 
-    /// The setting `name`, a whole number: environment variable, else system property, else
+    /// The setting `name`, a whole number: system property, else environment variable, else
     /// `otherwise`.
     public static int setting(String name, int otherwise) {
-        var text = System.getProperty(name, System.getenv().getOrDefault(name, "" + otherwise));
+        var text = text(name, "" + otherwise);
         if (text.matches("[0-9]{1,9}")) return Integer.parseInt(text);
         throw new IllegalArgumentException(name + ": '" + text
             + "', must be a whole number from 0 to 999999999");
+    }
+
+    /// The setting `name`, a text: system property, else environment variable, else `otherwise`.
+    public static String text(String name, String otherwise) {
+        return System.getProperty(name, System.getenv().getOrDefault(name, otherwise));
     }
 
     private record Health(String status, int listeners) {}

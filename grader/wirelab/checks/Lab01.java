@@ -64,7 +64,7 @@ public class Lab01 extends Checks {
 
     @Test @Order(6) @Tag("TODO-2")
     void a_cursor_is_a_whole_number_from_0_and_without_one_a_client_gets_the_oldest() {
-        var kept = publish(settings().feedCapacity()).getFirst();
+        var kept = publish(settings().number("FEED_CAPACITY")).getFirst();
 
         var malformed = List.of("", "-1", "+1", "1.5", "x", "0x10", "9223372036854775808");
         for (var cursor : malformed) {
@@ -93,7 +93,7 @@ public class Lab01 extends Checks {
     @Test @Order(8) @Tag("TODO-3")
     void a_cursor_older_than_the_log_is_told_that_quotes_are_lost() {
         var dropped = publish().id();
-        publish(settings().feedCapacity());
+        publish(settings().number("FEED_CAPACITY"));
 
         assertThat(poll(dropped - 1))
             .as(promise("410: quote " + dropped + " was asked for and is gone", "RFC 9110 §15.5.11",

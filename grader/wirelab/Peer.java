@@ -1,0 +1,196 @@
+package wirelab;
+
+import module java.base;
+import com.fasterxml.jackson.databind.JsonNode;
+import market.Market;
+
+/// A WebSocket client that sends what it is told to the letter, and reads in the background
+/// (RFC 6455).
+public final class Peer implements AutoCloseable {
+    private final Http http;
+    private final List<Frame> frames = new ArrayList<>();
+    private final List<String> texts = new ArrayList<>();
+    private final ByteArrayOutputStream message = new ByteArrayOutputStream();
+    private int received;
+    private boolean answersPings = true;
+    private boolean deaf;
+    private boolean ended;
+
+    /// @param http a connection on which the server has just answered 101
+    Peer(Http http) {
+        this.http = http;
+        Thread.ofVirtual().name("websocket peer").start(this::read);
+    }
+
+    private void read() {
+        try {
+            var in = http.input(Referee.LIMIT);
+            for (Frame frame; (frame = next(in)) != null; ) take(frame);
+        } catch (IOException | InterruptedException broken) {
+            // What end() says is all that there is to say.
+        } finally {
+            end();
+        }
+    }
+
+    private Frame next(InputStream in) throws IOException, InterruptedException {
+        synchronized (this) {
+            while (deaf) wait();
+        }
+        return Frame.read(in, System::nanoTime);
+    }
+
+    private void take(Frame frame) {
+        var answers = remember(frame);
+        try {
+            if (frame.opcode() == Frame.PING && answers) send(true, Frame.PONG, frame.payload());
+            if (frame.opcode() == Frame.CLOSE && answers) send(true, Frame.CLOSE, frame.payload());
+        } catch (Http.NoAnswer gone) {
+            // The next read tells.
+        }
+    }
+
+    private synchronized boolean remember(Frame frame) {
+        frames.add(frame);
+        if (frame.opcode() <= Frame.TEXT) {
+            message.writeBytes(frame.payload());
+            if (frame.fin()) {
+                texts.add(message.toString(StandardCharsets.UTF_8));
+                message.reset();
+            }
+        }
+        notifyAll();
+        return answersPings;
+    }
+
+    private synchronized void end() {
+        ended = true;
+        notifyAll();
+    }
+
+    /// Sends one text message in one frame.
+    public void send(String text) {
+        send(true, Frame.TEXT, text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    public void send(boolean fin, int opcode, byte[] payload) {
+        write(Frame.bytes(fin, opcode, payload, true));
+    }
+
+    /// What no client may do (RFC 6455 §5.1).
+    public void sendUnmasked(int opcode, byte[] payload) {
+        write(Frame.bytes(true, opcode, payload, false));
+    }
+
+    private void write(byte[] bytes) {
+        synchronized (http) {
+            http.send(bytes);
+        }
+    }
+
+    /// The next message that was not received yet, as JSON.
+    public JsonNode receive() {
+        var text = next();
+        try {
+            return Market.JSON.readTree(text);
+        } catch (IOException malformed) {
+            throw new AssertionError("a message that is not JSON: " + text);
+        }
+    }
+
+    /// The next message of this type; those before it are dropped.
+    public JsonNode receive(String type) {
+        var dropped = new ArrayList<String>();
+        try {
+            while (true) {
+                var message = receive();
+                if (message.path("type").asText().equals(type)) return message;
+                dropped.add(message.path("type").asText());
+            }
+        } catch (AssertionError none) {
+            throw dropped.isEmpty() ? none : new AssertionError(none.getMessage()
+                + ", after messages of type " + String.join(", ", dropped));
+        }
+    }
+
+    private synchronized String next() {
+        var deadline = Deadline.in(Checks.SOON);
+        while (texts.size() == received) {
+            if (ended || closed().isPresent() || deadline.passed())
+                throw new AssertionError("no message" + closed().map(frame -> ", but " + frame)
+                    .orElse(ended ? ", but the end of the connection"
+                        : " within " + Checks.SOON.toSeconds() + " s"));
+            await();
+        }
+        return texts.get(received++);
+    }
+
+    private Optional<Frame> closed() {
+        return frames.stream().filter(frame -> frame.opcode() == Frame.CLOSE).findFirst();
+    }
+
+    private void await() {
+        try {
+            wait(20);
+        } catch (InterruptedException cancelled) {
+            throw new CancellationException("interrupted");
+        }
+    }
+
+    /// All text messages so far, as JSON.
+    public synchronized List<JsonNode> messages() {
+        return texts.stream().map(text -> {
+            try {
+                return Market.JSON.readTree(text);
+            } catch (IOException malformed) {
+                throw new AssertionError("a message that is not JSON: " + text);
+            }
+        }).toList();
+    }
+
+    /// All frames so far.
+    public synchronized List<Frame> frames() { return List.copyOf(frames); }
+
+    /// The status in the server's close frame, as soon as it comes; 1005 if it has none, 1006 if
+    /// the connection ends without a close frame (RFC 6455 §7.1.5). Fails if neither comes.
+    public synchronized int closeCode() {
+        var deadline = Deadline.in(Checks.SOON);
+        while (!ended && closed().isEmpty()) {
+            if (deadline.passed()) throw new AssertionError("no close frame within "
+                + Checks.SOON.toSeconds() + " s");
+            await();
+        }
+        return closed().map(Frame::closeCode).orElse(1006);
+    }
+
+    /// Whether a close frame, or the end of the connection, has come.
+    public synchronized boolean ended() { return ended || closed().isPresent(); }
+
+    /// From now on it answers neither pings nor a close frame.
+    public synchronized Peer withoutPong() {
+        answersPings = false;
+        return this;
+    }
+
+    /// From the next frame on it reads nothing.
+    public synchronized void deaf() { deaf = true; }
+
+    /// Reads again.
+    public synchronized void readOn() {
+        deaf = false;
+        notifyAll();
+    }
+
+    /// Closes as a client should.
+    public void close(int code) {
+        send(true, Frame.CLOSE, new byte[] {(byte) (code >> 8), (byte) code});
+    }
+
+    /// Ends the connection without a close frame.
+    public void hangUp() { http.close(); }
+
+    @Override public void close() {
+        readOn();
+        hangUp();
+    }
+}

@@ -1,0 +1,45 @@
+package wirelab;
+
+import module java.base;
+
+/// What a subject was told about its limits and times: environment variables, or system properties
+/// in this JVM, see [market.Market#setting].
+///
+/// @param variables name and value of each
+public record Settings(Map<String, String> variables) {
+    /// What the labs promise when nobody says otherwise.
+    static final Settings PROMISED = new Settings(Map.of(
+        "FEED_CAPACITY", "10000",
+        "MAX_WAIT_MS", "30000",
+        "WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "RETRY_SCHEDULE_MS",
+        "1000,5000,30000,300000,1800000,7200000,18000000,36000000,86400000",
+        "DELIVERY_TIMEOUT_MS", "15000",
+        "HEARTBEAT_MS", "15000",
+        "AUTH_TIMEOUT_MS", "10000",
+        "PING_MS", "15000"));
+    /// The same within milliseconds, and a log that is soon full.
+    static final Settings BRISK = PROMISED.with(Map.of(
+        "FEED_CAPACITY", "1000",
+        "RETRY_SCHEDULE_MS", "20,40,80",
+        "DELIVERY_TIMEOUT_MS", "250",
+        "HEARTBEAT_MS", "100",
+        "AUTH_TIMEOUT_MS", "250",
+        "PING_MS", "100"));
+
+    /// These, and on top of them `others`.
+    Settings with(Map<String, String> others) {
+        var all = new TreeMap<>(variables);
+        all.putAll(others);
+        return new Settings(Collections.unmodifiableMap(all));
+    }
+
+    public String text(String name) {
+        return Objects.requireNonNull(variables.get(name), () -> "no setting " + name);
+    }
+
+    public int number(String name) { return Integer.parseInt(text(name)); }
+
+    /// A setting in milliseconds.
+    public Duration millis(String name) { return Duration.ofMillis(number(name)); }
+}
