@@ -1,0 +1,90 @@
+package wirelab;
+
+import static org.assertj.core.api.Assertions.*;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import market.Market;
+import org.junit.jupiter.api.Assumptions;
+
+import module java.base;
+
+/// A client that we didn't write: a script in grader/tests/clients/, run by Node.js with the
+/// packages that package-lock.json pins. It prints lines of JSON.
+final class ForeignClient implements AutoCloseable {
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+    private final Process process;
+    private final BlockingQueue<String> lines = new LinkedBlockingQueue<>();
+
+    private ForeignClient(Process process) {
+        this.process = process;
+        Thread.ofVirtual().start(this::read);
+    }
+
+    private void read() {
+        try (var reader = process.inputReader()) {
+            for (String line; (line = reader.readLine()) != null; ) lines.add(line);
+        } catch (IOException killed) {
+            // Its output ends with it.
+        }
+    }
+
+    static ForeignClient start(String script, String... args) throws Exception {
+        var folder = installed();
+        var command = Stream.concat(Stream.of(program("node", "nodejs"), script), Stream.of(args));
+        return new ForeignClient(new ProcessBuilder(command.toList()).directory(folder.toFile())
+            .redirectErrorStream(true).start());
+    }
+
+    /// The path of a program. Without it the test is skipped, but in CI it fails.
+    static String program(String name, String debianPackage) {
+        var found = Stream.of(System.getenv("PATH").split(File.pathSeparator))
+            .map(folder -> Path.of(folder, name)).filter(Files::isExecutable).findFirst();
+        var missing = name + " not installed, apt-get install " + debianPackage;
+        if (System.getenv("CI") != null) assertThat(found).as(missing).isPresent();
+        Assumptions.assumeTrue(found.isPresent(), missing);
+        return found.orElseThrow().toString();
+    }
+
+    /// The folder of the scripts, after npm has put their packages there.
+    private static synchronized Path installed() throws Exception {
+        var folder = Project.root().resolve("grader/tests/clients");
+        var stamp = folder.resolve("node_modules/.package-lock.json");
+        var lock = folder.resolve("package-lock.json");
+        if (Files.exists(stamp) && Files.getLastModifiedTime(stamp)
+                .compareTo(Files.getLastModifiedTime(lock)) >= 0) return folder;
+        var npm = new ProcessBuilder(program("npm", "npm"), "ci", "--ignore-scripts", "--no-audit",
+            "--no-fund").directory(folder.toFile()).redirectErrorStream(true).start();
+        var printed = new String(npm.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(npm.waitFor()).as(printed).isZero();
+        return folder;
+    }
+
+    void say(String line) throws IOException {
+        process.outputWriter().write(line + "\n");
+        process.outputWriter().flush();
+    }
+
+    /// The next line that has this field; those before it are dropped.
+    JsonNode next(String field) throws Exception {
+        while (true) {
+            var line = lines.poll(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+            assertThat(line).as("a line with '" + field + "' from the client").isNotNull();
+            assertThat(line).as("a line of JSON").startsWith("{");
+            var json = Market.JSON.readTree(line);
+            if (json.has(field)) return json;
+        }
+    }
+
+    /// This many values of a field, in order.
+    List<String> next(String field, int count) throws Exception {
+        var values = new ArrayList<String>();
+        while (values.size() < count) values.add(next(field).path(field).asText());
+        return values;
+    }
+
+    @Override public void close() {
+        process.descendants().forEach(ProcessHandle::destroyForcibly);
+        process.destroyForcibly();
+    }
+}
