@@ -15,6 +15,8 @@ public record Settings(Map<String, String> variables) {
         "RETRY_SCHEDULE_MS",
         "1000,5000,30000,300000,1800000,7200000,18000000,36000000,86400000",
         "DELIVERY_TIMEOUT_MS", "15000",
+        "WORK_MS", "200",
+        "ALLOW_LOOPBACK", "1",
         "HEARTBEAT_MS", "15000",
         "AUTH_TIMEOUT_MS", "10000",
         "PING_MS", "15000"));
@@ -22,7 +24,7 @@ public record Settings(Map<String, String> variables) {
     static final Settings BRISK = PROMISED.with(Map.of(
         "FEED_CAPACITY", "1000",
         "RETRY_SCHEDULE_MS", "20,40,80",
-        "DELIVERY_TIMEOUT_MS", "250",
+        "WORK_MS", "100",
         "HEARTBEAT_MS", "100",
         "AUTH_TIMEOUT_MS", "250",
         "PING_MS", "100"));
