@@ -73,18 +73,23 @@ public final class EventStream implements AutoCloseable {
 
     private synchronized void take(byte[] buffer, int count) {
         body.write(buffer, 0, count);
+        var begin = 0;
         for (var i = 0; i < count; i++) {
             var octet = buffer[i];
+            if (octet != '\n' && octet != '\r') continue;
+            line.write(buffer, begin, i - begin);
+            begin = i + 1;
             // \r\n is one end of a line.
-            var second = octet == '\n' && afterReturn;
-            afterReturn = octet == '\r';
-            if (second) continue;
-            if (octet == '\n' || octet == '\r') {
-                process(line.toString(StandardCharsets.UTF_8));
-                line.reset();
-            } else line.write(octet);
+            if (octet == '\r' || !(i > 0 ? buffer[i - 1] == '\r' : afterReturn)) endLine();
         }
+        line.write(buffer, begin, count - begin);
+        afterReturn = count > 0 && buffer[count - 1] == '\r';
         notifyAll();
+    }
+
+    private void endLine() {
+        process(line.toString(StandardCharsets.UTF_8));
+        line.reset();
     }
 
     private void process(String raw) {
