@@ -153,25 +153,25 @@ class lab06 {
         // TODO 7: for now a message may be as long as it likes: -1 is no limit.
         sockets.setMaxTextMessageSize(-1);
         sockets.setMaxBinaryMessageSize(-1);
-}
+    }
 
     /// Lets a server that stops tell so.
     static void sayGoodbye(JavalinConfig config) {
         // TODO 10: Jetty closes each WebSocket with 1001 if it has the time: setStopTimeout(…) in
         // config.jetty.modifyServer(server -> …). For now it has none.
-}
+    }
 
     /// Refuses what is no handshake of RFC 6455.
     static void checkHandshake(Context ctx) {
         // TODO 15 (bonus): 426 for another version than 13, 400 without a good key. For now Jetty
         // decides.
-}
+    }
 
     /// Refuses pages of other servers.
     static void checkOrigin(Context ctx) {
         // TODO 11: refuse with 403 what comes from another server's page: see ctx.header("Origin")
         // and ctx.host(). For now any page may use a visitor's connection.
-}
+    }
 
     /// The clients that were welcomed, and one order for all that they are told.
     static final class Room {
@@ -187,13 +187,13 @@ class lab06 {
         synchronized void leave(Client client) {
             // TODO 5: tell the others, exactly once, however often this is called.
             members.remove(client);
-}
+        }
 
         /// Queues a message for each member.
         synchronized void broadcast(String text) {
             // TODO 4: tell everybody, in one order for all. What becomes of the set when one who
             // can't take it has to leave? For now nobody hears anything.
-}
+        }
     }
 
     /// One connection. Jetty calls the methods of a listener one after the other, and only if the
@@ -256,13 +256,13 @@ class lab06 {
             // welcome.
             authenticated.complete(true);
             room.join(this);
-}
+        }
 
         private static boolean isToken(String text) {
             // TODO 1 too: equals() takes the longer, the more of the text is right, which tells who
             // tries. MessageDigest.isEqual(…) doesn't.
             return text.equals(TOKEN);
-}
+        }
 
         /// Ends a connection that doesn't authenticate in time; looks after it if it does.
         private void keep() {
@@ -273,14 +273,14 @@ class lab06 {
             } catch (InterruptedException | ExecutionException impossible) {
                 throw new IllegalStateException(impossible);
             }
-}
+        }
 
         /// @param pause between two pings, milliseconds
         private void heartbeat(int pause) throws InterruptedException {
             // TODO 8: session.sendPing(…) after each pause; onWebSocketPong sets `unanswered` to 0.
             // session.disconnect() ends a connection without waiting. When it ended by itself,
             // over.await(…) tells. For now nobody is missed.
-}
+        }
 
         private void handle(JsonNode message) throws Fault {
             switch (message.path("type").asText()) {
@@ -296,13 +296,13 @@ class lab06 {
             // TODO 3: remember these symbols, or throw new Fault("symbols: …") and remember none.
             // Listen to the feed once only, however often a client subscribes.
             if (quotes == null) quotes = feed.listen(this::quote);
-}
+        }
 
         /// Called for each quote, while the feed is locked.
         private void quote(Quote quote) {
             // TODO 3 too: for now everybody gets everything.
             tell(message("quote", "quote", quote));
-}
+        }
 
         private void chat(JsonNode text) throws Fault {
             if (!text.isTextual()) throw new Fault("text: must be a text");
@@ -314,7 +314,7 @@ class lab06 {
             // TODO 6: close(4401, …) before authentication, else answer with an error; the tenth in
             // a row closes with 1008. For now Jetty makes a 1011 of it: the server is to blame.
             throw new IllegalStateException(fault);
-}
+        }
 
         private void tell(String text) {
             if (!offer(text)) evict();
@@ -330,7 +330,7 @@ class lab06 {
             session.sendText(text, sent);
             sent.exceptionally(_ -> null).join();
             return true;
-}
+        }
 
         /// Queues the close frame behind what waits, or in its place if there is no room for it.
         private void close(int code, String reason) {
@@ -339,13 +339,13 @@ class lab06 {
             if (!closed.compareAndSet(false, true)) return;
             leave();
             session.close(code, reason, Callback.NOOP);
-}
+        }
 
         /// Sends what is queued, one after the other. Only this thread waits for this client.
         private void sendAll() {
             // TODO 9 too: send what is in the outbox, one after the other.
             // Callback.Completable.with(sent -> …).get() waits until it is sent.
-}
+        }
 
         private void leave() {
             room.leave(this);
@@ -392,13 +392,13 @@ class lab06 {
         // TODO 13: connect again and again, unless the close code is 4401; wait for backOff(n) in
         // between. For now it connects once.
         new Connection(uri, token, symbols, sink).await(Duration.ofSeconds(10));
-}
+    }
 
     /// How long to wait after this many failures since the last welcome.
     static Duration backOff(int failures) {
         // TODO 14: a random time from 0 to 50 ms × 2^failures, at most 5 s. Count in follow().
         return Duration.ZERO;
-}
+    }
 
     /// One connection to the server, and what is said on it.
     static final class Connection extends WebSocketClient {
@@ -422,7 +422,7 @@ class lab06 {
         @Override public void onOpen(ServerHandshake answer) {
             // TODO 12: say who you are first, subscribe when you are welcomed, in onMessage(…).
             tell(message("subscribe", "symbols", symbols));
-}
+        }
 
         @Override public void onMessage(String text) {
             // TODO 12 too: treat each message by its type. What the sink throws must end it all:
@@ -433,12 +433,12 @@ class lab06 {
             } catch (JsonProcessingException | RuntimeException broken) {
                 onError(new IllegalStateException(broken));
             }
-}
+        }
 
         private void subscribe() {
             // TODO 12 too: called when the server says welcome.
             welcomed = true;
-}
+        }
 
         @Override public void onClose(int code, String reason, boolean remote) {
             end.complete(code);

@@ -101,6 +101,7 @@ public abstract class Checks {
     /// Starts the server anew with this setting until the check is over, where it can be told;
     /// [#settings] says what is in force.
     protected void restartWith(String name, String value) {
+        if (settings().text(name).equals(value)) return;
         if (before == null) before = settings();
         bench.subject.restart(settings().with(Map.of(name, value)));
         reconnect();

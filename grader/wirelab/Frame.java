@@ -19,10 +19,10 @@ public record Frame(boolean fin, int opcode, byte[] payload, boolean masked, lon
 
     /// Reads a frame; null at the end of the stream, also in the middle of a frame.
     ///
-    /// @param at what [#at] becomes
+    /// @param at tells what [#at] becomes, when the first byte has come
     static Frame read(InputStream in, LongSupplier at) throws IOException {
-        var came = at.getAsLong();
         var first = in.read();
+        var came = at.getAsLong();
         var second = in.read();
         if (second < 0) return null;
         var length = length(in, second & 0x7f);

@@ -8,6 +8,9 @@ import market.Market;
 
 /// A lab's code in this JVM: the fastest way to check it, and a debugger can stop in it.
 final class InJvm implements Subject {
+    /// How long a server may take to stop.
+    private static final Duration STOP = Duration.ofSeconds(5);
+
     private final Lab lab;
     private Settings settings = Settings.BRISK;
     private Javalin running;
@@ -88,8 +91,20 @@ final class InJvm implements Subject {
     @Override public synchronized void stop() {
         var stopping = running;
         running = null;
+        if (stopping == null) return;
+        var stop = Thread.ofVirtual().name("stop").start(() -> stopQuietly(stopping));
         try {
-            if (stopping != null) stopping.stop();
+            // A lock that the student's code holds for ever would hold this, too. What is left
+            // then ends with this JVM.
+            stop.join(STOP);
+        } catch (InterruptedException hurry) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static void stopQuietly(Javalin stopping) {
+        try {
+            stopping.stop();
         } catch (RuntimeException unwilling) {
             // What it still holds is the student's; it ends with this JVM.
         }

@@ -301,7 +301,7 @@ public class Lab04 extends Checks {
     void a_subscriber_that_does_not_answer_in_time_is_tried_again() throws IOException {
         restartWith("DELIVERY_TIMEOUT_MS", "200");
         var timeout = settings().millis("DELIVERY_TIMEOUT_MS");
-        Assumptions.assumeTrue(timeout.toSeconds() < 20, "it takes too long; start the server with "
+        Assumptions.assumeTrue(timeout.toSeconds() < 8, "it takes too long; start the server with "
             + "DELIVERY_TIMEOUT_MS=200 and tell with --setting");
         var limit = timeout.plus(delay(0)).plus(SOON);
         var silent = subscriber(n -> n > 2 ? ok() : silence());

@@ -29,15 +29,6 @@ public class Lab06 extends Checks {
     /// A peer that was welcomed.
     private record Member(Peer peer, String id) {}
 
-    /// Only one check is about each of these times; the others must not depend on how busy this
-    /// machine is.
-    @BeforeEach
-    void patiently(TestInfo check) {
-        if (check.getTags().contains("client")) return;
-        for (var name : List.of("AUTH_TIMEOUT_MS", "PING_MS"))
-            if (settings().number(name) < 10_000) restartWith(name, "10000");
-    }
-
     /// Restarts the server with a shorter time, where it can be told; the time that it then has.
     private Duration shortened(String name, String value) {
         restartWith(name, value);
