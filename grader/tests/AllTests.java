@@ -24,7 +24,7 @@ final class AllTests {
 
     private AllTests() {}
 
-    static void main(String... args) throws IOException {
+    static void main(String... args) throws Exception {
         var tests = new Tally();
         var wanted = TESTS.stream().filter(test -> args.length == 0
             || List.of(args).contains(test.getSimpleName())).toList();
@@ -38,7 +38,7 @@ final class AllTests {
         LauncherFactory.create().execute(LauncherDiscoveryRequestBuilder.request()
             .selectors(wanted.stream().map(DiscoverySelectors::selectClass).toList()).build(),
             tests);
-        if (args.length == 0) for (var lab : Project.labs()) tests.add(VerifyCommand.verify(lab));
+        if (args.length == 0) VerifyCommand.verify(Project.labs(), tests::add);
         if (args.length == 0) tests.add(VerifyCommand.style());
         System.out.println(tests.passed + " passed, " + tests.failed + " failed"
             + (tests.skipped > 0 ? ", " + tests.skipped + " skipped" : ""));
@@ -82,8 +82,7 @@ final class AllTests {
 
         /// Counts the starter's and the solution's claims and the mistakes of a lab.
         void add(VerifyCommand.Report report) {
-            System.out.println(report.line());
-            report.problems().forEach(problem -> System.out.println("    " + problem));
+            System.out.println(report.text());
             failed += report.problems().size();
             passed += Math.max(0, 2 * report.claims() + report.mistakes()
                 - report.problems().size());

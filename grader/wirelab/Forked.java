@@ -25,8 +25,8 @@ final class Forked implements Subject {
     ///
     /// @param classpath where its class and all that it needs is found
     static Forked lab(String name, String classpath) {
-        var java = List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classpath, name);
+        var java = List.of(Project.java(), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp",
+            classpath, name);
         return new Forked(with(java, "serve", "--port", "0", "--ticker", "0"), with(java, "client"),
             Map.of(), Settings.BRISK);
     }

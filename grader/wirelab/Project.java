@@ -15,6 +15,11 @@ final class Project {
             + "Go into it and try again.");
     }
 
+    /// The program `java` that runs this.
+    static String java() {
+        return Path.of(System.getProperty("java.home"), "bin", "java").toString();
+    }
+
     /// The numbers of the labs that have a starter.
     static List<Integer> labs() {
         try (var files = Files.list(root().resolve("labs"))) {

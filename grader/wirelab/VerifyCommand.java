@@ -3,6 +3,7 @@ package wirelab;
 import module java.base;
 import com.github.difflib.patch.PatchFailedException;
 import java.util.concurrent.Callable;
+import market.Market;
 import picocli.CommandLine.*;
 
 /// Proves the labs honest.
@@ -12,28 +13,73 @@ import picocli.CommandLine.*;
 public final class VerifyCommand implements Callable<Integer> {
     @Parameters(paramLabel = "NN", description = "Numbers of labs; none = all.")
     List<Integer> numbers = List.of();
+    @Option(names = "--json", description = "Print each lab's report as JSON, for machines.")
+    boolean json;
 
-    @Override public Integer call() throws IOException {
+    @Override public Integer call() throws Exception {
         var problems = new ArrayList<String>();
-        for (var number : numbers.isEmpty() ? Project.labs() : numbers) {
-            var report = verify(number);
-            System.out.println(report.line());
-            report.problems.forEach(problem -> System.out.println("    " + problem));
+        verify(numbers.isEmpty() ? Project.labs() : numbers, report -> {
+            System.out.println(json ? json(report) : report.text());
             problems.addAll(report.problems);
-        }
+        });
         var style = style();
-        style.forEach(problem -> System.out.println("    " + problem));
+        if (!json) style.forEach(problem -> System.out.println("    " + problem));
         return problems.isEmpty() && style.isEmpty() ? 0 : 1;
+    }
+
+    /// Examines labs, each in a process of its own, as many at a time as there are processors: most
+    /// of the time is deadlines of mistakes that never answer.
+    ///
+    /// @param each gets the reports in the order of the numbers
+    static void verify(List<Integer> numbers, Consumer<Report> each) throws Exception {
+        if (numbers.size() == 1) {
+            each.accept(verify(numbers.getFirst()));
+            return;
+        }
+        try (var processes = Executors.newFixedThreadPool(
+                Runtime.getRuntime().availableProcessors())) {
+            var reports = numbers.stream()
+                .map(number -> processes.submit(() -> verifyApart(number))).toList();
+            for (var report : reports) each.accept(report.get());
+        }
+    }
+
+    private static String json(Report report) {
+        try {
+            return Market.JSON.writeValueAsString(report);
+        } catch (IOException cause) {
+            throw new UncheckedIOException(cause);
+        }
+    }
+
+    private static Report verifyApart(int number) throws Exception {
+        var process = new ProcessBuilder(Project.java(), "-cp",
+            System.getProperty("java.class.path"), Wirelab.class.getName(), "verify", "--json",
+            "" + number).redirectErrorStream(true).start();
+        process.outputWriter().close();
+        var printed = process.inputReader(StandardCharsets.UTF_8).lines().toList();
+        process.waitFor();
+        for (var line : printed.reversed())
+            if (line.startsWith("{\"lab\"")) return Market.JSON.readValue(line, Report.class);
+        throw new IllegalStateException("verify " + number + " ended with " + process.exitValue()
+            + ":\n" + String.join("\n", printed));
     }
 
     /// @param caught   mistakes that the named check caught
     /// @param problems what is wrong with the lab; empty if it is honest
+    /// @param tookMs   milliseconds
     public record Report(int lab, int claims, int mistakes, int caught, List<String> problems,
-        Duration took) {
-        public String line() {
+        long tookMs) {
+        /// What a person reads: a line, then one for each problem.
+        String text() {
+            return Stream.concat(Stream.of(line()), problems.stream().map("    "::concat))
+                .collect(Collectors.joining("\n"));
+        }
+
+        private String line() {
             return "%s lab %02d · %s · %d claims · %d of %d mistakes caught · %.1f s".formatted(
                 problems.isEmpty() ? "✔" : "✘",
-                lab, Examination.title(lab), claims, caught, mistakes, took.toMillis() / 1000.0);
+                lab, Examination.title(lab), claims, caught, mistakes, tookMs / 1000.0);
         }
     }
 
@@ -59,7 +105,7 @@ public final class VerifyCommand implements Callable<Integer> {
             if (problem.isEmpty()) caught++;
         }
         return new Report(number, claims.size(), mistakes.size(), caught, problems,
-            Duration.ofNanos(System.nanoTime() - start));
+            (System.nanoTime() - start) / 1_000_000);
     }
 
     /// Each claim belongs to a TODO that the starter has, each TODO to a claim.
