@@ -96,7 +96,7 @@ public record Exchange(Message request, Message answer, List<Frame> sent, List<F
     private static List<String> lines(String arrow, String start, Message message) {
         var headers = message.headers().stream()
             .filter(header -> !NOISE.contains(header.name().toLowerCase())).map(Header::toString)
-            .toList();
+            .filter(header -> !header.equalsIgnoreCase("Sec-WebSocket-Version: 13")).toList();
         var line = arrow + start + String.join("", headers.stream().map("   "::concat).toList());
         var lines = new ArrayList<String>();
         if (line.length() <= WIDTH) lines.add(clipped(line));
