@@ -108,7 +108,7 @@ class lab05 {
         // config.routes.sse() would leave curl with an empty 200: it insists on a header Accept.
         // For now the client sees nothing until the answer is complete.
         return ctx.res().getOutputStream();
-}
+    }
 
     /// One event as it stands in a stream (WHATWG HTML §9.2.5).
     ///
@@ -117,14 +117,14 @@ class lab05 {
         // TODO 2: `id:` if there is one, `event:`, the lines of data(), a blank line. For now it is
         // data alone, and nobody knows where it ends.
         return data(data);
-}
+    }
 
     /// A text as the lines of `data`.
     static String data(String text) {
         // TODO 4: a line of its own for each line of the text. Mind that they may end with \r\n, \n
         // or \r, and with nothing else, and that the last may be empty.
         return "data:" + text + "\n";
-}
+    }
 
     /// After which id a stream begins: -1 stands for an id that this server never gave out.
     ///
@@ -134,14 +134,14 @@ class lab05 {
         // TODO 5: the header counts, then the query; see number(). What is no number is 400 in the
         // query, and unknown in the header. For now everybody gets what is there, again and again.
         return feed.oldest() - 1;
-}
+    }
 
     /// This id, or -1 if it was never given out.
     static long known(long id, Feed feed) {
         // TODO 6: -1 for an id that was never given out. No log holds what comes after it, so it is
         // lost.
         return id;
-}
+    }
 
     /// What a client is sent next, and its cursor then.
     ///
@@ -157,7 +157,7 @@ class lab05 {
         var text = quotes.stream().map(quote -> event("" + quote.id(), "quote", json(quote)));
         return new Step(text.collect(Collectors.joining()),
             quotes.isEmpty() ? cursor : quotes.getLast().id());
-}
+    }
 
     /// Says that quotes are lost, and goes on before the oldest.
     static Step reset(long oldest, long newest) {
@@ -177,7 +177,7 @@ class lab05 {
         } catch (IOException | InterruptedException gone) {
             // It hung up or was dropped: nobody is left to tell.
         }
-}
+    }
 
     /// Sends what there is and what comes, until the server stops.
     static void deliver(OutputStream out, long after, Feed feed, Subscriber client)
@@ -194,7 +194,7 @@ class lab05 {
         // TODO 7: a comment after Market.setting("HEARTBEAT_MS", 15_000) of silence. For now it
         // waits for as long as it takes.
         client.await(Integer.MAX_VALUE);
-}
+    }
 
     /// Answers `POST /notices`.
     static void post(Context ctx, Audience audience) {
@@ -221,7 +221,7 @@ class lab05 {
             // for as long as there is memory.
             notices.add(notice);
             wake();
-}
+        }
 
         /// The next notice; null when there is none.
         synchronized byte[] notice() {
@@ -281,7 +281,7 @@ class lab05 {
         void dismiss() {
             // TODO 13 (bonus): dismiss the clients that are there, and those that are just about to
             // enter(). And see the end of deliver().
-}
+        }
     }
 
     // Given for the server.
@@ -363,7 +363,7 @@ class lab05 {
         Request request() {
             // TODO 10 too: Last-Event-ID. For now each stream begins where the first one did.
             return new Request.Builder().url(url.toString()).build();
-}
+        }
 
         @Override public void onOpen(EventSource source, Response response) { opened = true; }
 
@@ -373,7 +373,7 @@ class lab05 {
             // TODO 10: remember the id, if there is one, but not before `sink` has returned. And
             // this was a try that brought an event, see `failures`.
             if ("quote".equals(type)) sink.accept(quote(data));
-}
+        }
 
         @Override public void onClosed(EventSource source) { end.complete(Optional.empty()); }
 
@@ -386,7 +386,7 @@ class lab05 {
         Duration pause() {
             // TODO 11: from `retry` and `failures`, and up to as much again at random.
             return Duration.ofMillis(10);
-}
+        }
 
         /// Whether to ask again after an answer that is no stream of events.
         ///
@@ -394,7 +394,7 @@ class lab05 {
         static boolean again(Response answer) {
             // TODO 12: 204 is the end, 429 and 500 and above are not, the rest is for a person.
             return true;
-}
+        }
     }
 
     // Given for the client.

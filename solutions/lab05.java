@@ -163,8 +163,7 @@ class lab05 {
     /// change from replay to live that could lose a quote or repeat it.
     static Step step(long cursor, Feed feed) {
         var quotes = feed.after(cursor, BATCH);
-        // Judged by what was read: the log may drop quotes at any moment, also behind a slow
-        // reader.
+        // Judged by what was read: the log may drop quotes at any moment, and a reader may be slow.
         var lost = quotes.isEmpty() ? feed.forgot(cursor) : quotes.getFirst().id() > cursor + 1;
         if (lost) return reset(feed.oldest(), feed.newest());
         var text = quotes.stream().map(quote -> event("" + quote.id(), "quote", json(quote)));

@@ -24,6 +24,8 @@ public class Lab04 extends Checks {
 
     @Test @Order(1) @Tag("TODO-1")
     void each_quote_is_posted_to_each_subscriber_with_id_time_and_signature() throws IOException {
+        // Two first answers share what a JVM that has just started must load.
+        get("/health");
         var subscriber = subscriber(_ -> ok());
         var quote = publish("BTC");
         promise("the quote, POSTed as application/json", "lab text");

@@ -400,7 +400,8 @@ public class Lab05 extends Checks {
             "a client that doesn't read must not hold up whoever publishes");
         for (var i = 0; i < large; i++) publish("LONG".repeat(22_500));
         var replayed = unread(after(last + large - 60));
-        assertHolds(before, 2);
+        // Unless the server has ended the other stream already, as it may.
+        eventually(Duration.ofSeconds(1), this::listeners, n -> n >= before + 2);
         promise("201 at once", "lab text",
             "a client that doesn't read must not hold up whoever publishes");
         var newest = publish(80).getLast();
@@ -420,6 +421,11 @@ public class Lab05 extends Checks {
                 && one.id().equals("" + newest)));
         assertFollows(last, all);
         var ended = stalled.ended();
+        var seen = all.isEmpty() ? "" + last : all.getLast().id();
+        assertThat(ended || seen.equals("" + newest))
+            .as(promise("all quotes to " + newest + ", or a reset", "lab text",
+                "a queue that is full must not lose quotes silently"))
+            .overridingErrorMessage("nothing after quote %s", seen).isTrue();
         stalled.hangUp();
         return ended || all.stream().anyMatch(one -> one.type().equals("reset"));
     }
@@ -511,7 +517,7 @@ public class Lab05 extends Checks {
                     && pauses.get(i) < least.get(i) + 2_000)
                     .overridingErrorMessage("pauses of %s ms", pauses).isTrue();
             }
-            assertThat(pauses.subList(0, 4).stream().anyMatch(pause -> pause < 150))
+            assertThat(pauses.subList(0, 4).stream().anyMatch(pause -> pause < 500))
                 .as(promise("10–20 ms before each of the tries 2–5", "WHATWG HTML §9.2.3",
                     "the server wants its clients back soon: retry says when"))
                 .overridingErrorMessage("pauses of %s ms", pauses).isTrue();
@@ -521,12 +527,12 @@ public class Lab05 extends Checks {
     @Test @Order(15) @Tag("TODO-11") @Tag("client")
     void the_pauses_of_clients_that_met_one_outage_differ_at_random() throws IOException {
         var server = serve(asked -> asked.lastEventId().equals("none")
-            ? ended("retry: 200\n\n" + event(1)) : held(""));
+            ? ended("retry: 400\n\n" + event(1)) : held(""));
         var pauses = Stream.generate(() -> pauses(server, 24)).limit(4)
-            .filter(all -> spread(all) > 50 || all.getFirst() < 200).findFirst();
+            .filter(all -> spread(all) > 100 || all.getFirst() < 400).findFirst();
 
-        assertThat(pauses.isPresent() && pauses.get().getFirst() >= 200)
-            .as(promise("24 pauses between 200 and 400 ms, at random", "lab text",
+        assertThat(pauses.isPresent() && pauses.get().getFirst() >= 400)
+            .as(promise("24 pauses between 400 and 800 ms, at random", "lab text",
                 "clients that met one outage come back in step without jitter"))
             .overridingErrorMessage("%s", pauses.map(all -> "pauses of " + all + " ms")
                 .orElse("4 times 24 clients came back in step")).isTrue();
