@@ -33,8 +33,8 @@ import wirelab.Lab;
 ///   milliseconds (setting `RETRY_MS`): once in a stream, before its first event.
 /// - A quote is an event of three lines, `id: 43`, `event: quote`, and `data: ` with the quote as
 ///   one line of JSON; a blank line ends it (WHATWG HTML §9.2.5).
-/// - Each event goes out when it happens, and doesn't wait in a buffer for the next: 150 ms later
-///   is
+/// - Each event goes out when it happens. It waits neither in a buffer for the next one, nor for
+///   the moment when somebody looks whether there is one: more than 150 ms after the POST is
 ///   too late.
 /// - `Last-Event-ID: 42` (§9.2.4): the stream begins with quote 43, then comes what is published,
 ///   each quote once and in the order of the ids. `?after=42` means the same; if both are there,
@@ -187,7 +187,7 @@ class lab05 {
         // now the stream ends when the log does.
         // TODO 13 (bonus) too: the last event is `goodbye`.
         send(out, bytes(step(after, feed).text));
-}
+    }
 
     /// Waits for news; after a long silence it sends a heartbeat.
     static void idle(OutputStream out, Subscriber client) throws IOException, InterruptedException {
