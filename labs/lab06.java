@@ -145,6 +145,9 @@ class lab06 {
                 handler.getSessionHandler().setMaxInactiveInterval(1);
             });
             sayGoodbye(config);
+            // Else each who is closed would be announced to all who still are in, until nobody has
+            // room for that.
+            config.events.serverStopping(room::empty);
         });
     }
 
@@ -188,6 +191,9 @@ class lab06 {
             // TODO 5: tell the others, exactly once, however often this is called.
             members.remove(client);
         }
+
+        /// Nobody is told anything any more.
+        synchronized void empty() { members.clear(); }
 
         /// Queues a message for each member.
         synchronized void broadcast(String text) {

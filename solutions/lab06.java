@@ -145,6 +145,9 @@ class lab06 {
                 handler.getSessionHandler().setMaxInactiveInterval(1);
             });
             sayGoodbye(config);
+            // Else each who is closed would be announced to all who still are in, until nobody has
+            // room for that.
+            config.events.serverStopping(room::empty);
         });
     }
 
@@ -197,6 +200,9 @@ class lab06 {
             if (members.remove(client))
                 broadcast(message("leave", "clientId", client.id));
         }
+
+        /// Nobody is told anything any more.
+        synchronized void empty() { members.clear(); }
 
         /// Queues a message for each member.
         synchronized void broadcast(String text) {

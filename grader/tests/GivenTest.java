@@ -122,4 +122,16 @@ class GivenTest {
         assertThatThrownBy(() -> Market.setting("WIRELAB_TEST", 1))
             .hasMessageContaining("WIRELAB_TEST: '1s'");
     }
+
+    @Test void a_full_feed_keeps_the_newest_and_knows_what_it_forgot() {
+        var feed = new Feed(3);
+        for (var i = 0; i < 8; i++) feed.publish("BTC", 1, 2);
+
+        assertThat(feed.after(-1, 9)).extracting(Quote::id).containsExactly(6L, 7L, 8L);
+        assertThat(feed.after(6, 1)).extracting(Quote::id).containsExactly(7L);
+        assertThat(feed.after(8, 9)).isEmpty();
+        assertThat(feed.after(Long.MAX_VALUE, 9)).isEmpty();
+        assertThat(List.of(4L, 5L, Long.MAX_VALUE)).extracting(feed::forgot)
+            .containsExactly(true, false, false);
+    }
 }

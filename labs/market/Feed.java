@@ -8,7 +8,8 @@ public final class Feed {
     public static final int CAPACITY = 10_000;
 
     private final int capacity;
-    private final ArrayDeque<Quote> log = new ArrayDeque<>();
+    /// The quote with id n is at place (n - 1) % capacity.
+    private final List<Quote> log = new ArrayList<>();
     private final CopyOnWriteArrayList<Listener> listeners = new CopyOnWriteArrayList<>();
     private long newest;
 
@@ -24,20 +25,25 @@ public final class Feed {
     /// Appends a quote, gives it the next id, then calls each listener with it.
     public synchronized Quote publish(String symbol, double bid, double ask) {
         var quote = new Quote(++newest, symbol, bid, ask, System.currentTimeMillis());
-        if (log.size() == capacity) log.removeFirst();
-        log.addLast(quote);
+        if (log.size() < capacity) log.add(quote);
+        else log.set(place(newest), quote);
         for (var listener : listeners) listener.heard.accept(quote);
         return quote;
     }
 
     /// The kept quotes with an id above `cursor`, oldest first, at most `limit` of them.
     public synchronized List<Quote> after(long cursor, int limit) {
-        return log.stream().skip(Math.max(0, cursor - oldest() + 1)).limit(limit).toList();
+        if (cursor >= newest) return List.of();
+        var first = Math.max(cursor + 1, oldest());
+        return LongStream.rangeClosed(first, newest).limit(limit)
+            .mapToObj(id -> log.get(place(id))).toList();
     }
+
+    private int place(long id) { return (int) ((id - 1) % capacity); }
 
     /// Whether some quote after `cursor` is no longer kept: whoever reads on from there has lost
     /// it.
-    public synchronized boolean forgot(long cursor) { return cursor + 1 < oldest(); }
+    public synchronized boolean forgot(long cursor) { return cursor < oldest() - 1; }
 
     /// The id of the oldest quote that is kept; `newest() + 1` while there is none.
     public synchronized long oldest() { return newest - log.size() + 1; }
