@@ -4,6 +4,7 @@
 //DEPS ../wirelab/Wirelab.java
 //SOURCES *Test.java
 //SOURCES Sources.java
+//SOURCES ForeignClient.java
 
 package wirelab;
 
