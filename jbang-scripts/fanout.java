@@ -3,27 +3,54 @@
 //DEPS info.picocli:picocli:4.7.7
 
 import module java.base;
+import com.sun.management.UnixOperatingSystemMXBean;
+import java.lang.management.ManagementFactory;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
-import picocli.CommandLine.*;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 
 /// # fanout
 /// Opens thousands of idle connections to the servers of labs 05 and 06 and to Node.js servers that
 /// do the same, one server after the other, and measures what a connection costs, and how long it
-/// takes until one quote has reached everybody. One client, one machine: compare the rows of a run.
-@Command(name = "fanout", mixinStandardHelpOptions = true,
-    description = "Measures what idle connections cost and how fast one quote reaches all.")
+/// takes until one quote has reached everybody. The clients take their share of the same machine,
+/// so compare the rows of one run, and nothing else.
+@Command(name = "fanout", sortOptions = false,
+    description = "Measures what idle connections cost and how fast one quote reaches all.",
+    exitCodeListHeading = "Exit codes:%n", exitCodeList = {
+        "0:measured", "2:wrong usage, or something is not installed", "3:a server failed"})
 class fanout implements Callable<Integer> {
+    /// How long a server may take for one step: to start, to let 200 clients in, to reach all.
     static final Duration PATIENCE = Duration.ofSeconds(120);
+    /// These come first, and are not measured: a server that has never run loads its classes.
+    static final int PIONEERS = 20;
 
     @Option(names = "--connections", paramLabel = "N", defaultValue = "10000",
-        description = "1 to 25000 a server. Default: 10000.")
+        description = "To each server, 100 to 25000. Default: 10000.")
     int connections;
     @Option(names = "--quotes", paramLabel = "N", defaultValue = "20",
-        description = "Quotes that are published one after another, 1 to 1000. Default: 20.")
+        description = "Published one after another, each when all have the one before, "
+            + "1 to 1000. Default: 20.")
     int quotes;
+    @Option(names = "--history", paramLabel = "N", defaultValue = "10000",
+        description = "Published before anybody is connected, 0 to 100000: a server that has run "
+            + "for a while has a full log. Default: 10000.")
+    int history;
+    @Option(names = "--only", paramLabel = "NAME", defaultValue = "",
+        description = "Servers with this in their name, like 'SSE' or 'lab 06'.")
+    String only;
     @Option(names = "--json", description = "Print the results as JSON, a line each.")
     boolean json;
+    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    boolean help;
+
+    /// What the caller can mend.
+    static final class Unusable extends RuntimeException {
+        Unusable(String what) { super(what); }
+    }
 
     /// How a client speaks to a server.
     enum Protocol { SSE, WEBSOCKET }
@@ -31,151 +58,228 @@ class fanout implements Callable<Integer> {
     /// A server to measure.
     record Subject(String name, Protocol protocol, List<String> command) {}
 
-    /// What was measured. Times in milliseconds, memory in KiB for each connection.
+    /// What was measured: memory in KiB for each connection, times in milliseconds since a quote
+    /// was posted.
     ///
-    /// @param resident what the process grew by
-    /// @param heap     what is live on its heap, negative where that can't be known
-    /// @param median   from publishing a quote to a client's having it
-    /// @param last     to the last client's having it, median of the quotes
+    /// @param resident   what the process grew by
+    /// @param heap       what the live objects of a JVM grew by, else NaN
+    /// @param median     until a client has it, of all clients and quotes
+    /// @param p99        the same: 99 of 100 were not later
+    /// @param lastMedian until the last client has it, of all quotes
+    /// @param lastWorst  the same: no quote took longer
+    /// @param cpu        what the server's threads worked for a quote: of all these numbers the one
+    ///                   that depends least on what else the machine does
     record Result(String name, double resident, double heap, double median, double p99,
-            double last) {
+            double lastMedian, double lastWorst, double cpu) {
+        static final String HEAD = """
+                                  KiB a connection   ms to a client     ms to the last   CPU ms
+            server                resident    heap   median     p99   median     worst  a quote
+            """;
+
         String row() {
-            return "%-22s %9.1f %9s %11.1f %9.1f %9.1f".formatted(name, resident,
-                heap < 0 ? "–" : "%.1f".formatted(heap), median, p99, last);
+            return "%-21s %8.1f %7s %8.1f %7.1f %8.1f %9.1f %8.1f".formatted(name, resident,
+                Double.isNaN(heap) ? "–" : "%.1f".formatted(heap), median, p99, lastMedian,
+                lastWorst, cpu);
         }
 
         String json() {
-            return ("{\"server\":\"%s\",\"residentKiB\":%.1f,\"heapKiB\":%.1f,\"medianMs\":%.1f,"
-                + "\"p99Ms\":%.1f,\"lastMs\":%.1f}").formatted(name, resident, heap, median, p99,
-                last);
+            return ("{\"server\":\"%s\",\"residentKiB\":%.2f,\"heapKiB\":%s,\"medianMs\":%.2f,"
+                + "\"p99Ms\":%.2f,\"lastMedianMs\":%.2f,\"lastWorstMs\":%.2f,"
+                + "\"cpuMs\":%.2f}").formatted(name.strip(), resident,
+                Double.isNaN(heap) ? null : "%.2f".formatted(heap), median, p99, lastMedian,
+                lastWorst, cpu);
+        }
+
+        /// How many times as much as the other.
+        Result over(Result other) {
+            return new Result("  ÷ " + other.name, resident / other.resident, Double.NaN,
+                median / other.median, p99 / other.p99, lastMedian / other.lastMedian,
+                lastWorst / other.lastWorst, cpu / other.cpu);
         }
     }
 
     @Override public Integer call() throws Exception {
-        if (connections < 1 || connections > 25_000 || quotes < 1 || quotes > 1_000) {
-            System.err.println("--connections: 1 to 25000, --quotes: 1 to 1000.");
-            return 2;
-        }
-        if (openFiles() < connections + 200) {
-            System.err.println("Too few open files are allowed: " + openFiles() + ", needed are "
-                + (connections + 200) + ". Try: ulimit -n " + (connections + 1_000));
-            return 2;
-        }
-        if (!json) System.out.println("""
-            %d idle connections, %d quotes, one after another
-                                         KiB a connection      ms until a client has a quote
-            server                  resident      heap      median       p99  the last"""
-            .formatted(connections, quotes));
-        for (var subject : subjects()) {
+        check("--connections", connections, 100, 25_000);
+        check("--quotes", quotes, 1, 1_000);
+        check("--history", history, 0, 100_000);
+        checkMachine();
+        var subjects = subjects();
+        if (!json) System.out.printf("%d idle connections, %d quotes, %d in the log before%n%n%s",
+            connections, quotes, history, Result.HEAD);
+        var nodes = new EnumMap<Protocol, Result>(Protocol.class);
+        for (var subject : subjects) {
             var result = measure(subject);
-            System.out.println(json ? result.json() : result.row());
+            print(result);
+            var node = nodes.putIfAbsent(subject.protocol, result);
+            if (node != null) print(result.over(node));
         }
         return 0;
     }
 
-    static long openFiles() {
-        var system = (com.sun.management.UnixOperatingSystemMXBean)
-            java.lang.management.ManagementFactory.getOperatingSystemMXBean();
-        return system.getMaxFileDescriptorCount();
+    private void print(Result result) {
+        System.out.println(json ? result.json() : result.row());
+    }
+
+    static void check(String option, int value, int least, int most) {
+        if (value < least || value > most)
+            throw new Unusable("%s %d: must be from %d to %d.".formatted(option, value, least,
+                most));
+    }
+
+    private void checkMachine() {
+        if (resident(ProcessHandle.current().pid()) == 0)
+            throw new Unusable("No /proc here: Linux is needed to measure memory.");
+        var system = (UnixOperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+        var needed = connections + 200;
+        // The JVM has already raised the soft limit to the hard one; its children inherit it.
+        if (system.getMaxFileDescriptorCount() < needed)
+            throw new Unusable("%d files may be open, %d are needed. As root: ulimit -n %d, or try "
+                .formatted(system.getMaxFileDescriptorCount(), needed, needed + 1_000)
+                + "--connections " + (system.getMaxFileDescriptorCount() - 200));
     }
 
     /// The checkout that this is part of.
     static Path root() {
         for (var folder = Path.of("").toAbsolutePath(); folder != null; folder = folder.getParent())
             if (Files.isDirectory(folder.resolve("solutions"))) return folder;
-        throw new IllegalStateException("No folder with solutions/ here or above.");
+        throw new Unusable("No folder with solutions/ here or above. Go into a checkout.");
     }
 
-    static List<Subject> subjects() {
+    /// Node.js before the lab that is compared with it.
+    private List<Subject> subjects() {
         var clients = root().resolve("grader/tests/clients");
         if (!Files.isDirectory(clients.resolve("node_modules/ws")))
-            throw new IllegalStateException("No ws in " + clients + ". There: npm ci");
-        var node = List.of("node", clients.resolve("fanout-server.mjs").toString());
-        return List.of(
+            throw new Unusable("npm ws is not installed. Try: npm ci --prefix " + clients);
+        var node = clients.resolve("fanout-server.mjs").toString();
+        var all = List.of(
+            new Subject("Node.js, SSE", Protocol.SSE, List.of("node", node, "sse")),
             new Subject("lab 05, SSE", Protocol.SSE, lab("05")),
-            new Subject("Node.js, SSE", Protocol.SSE, with(node, "sse")),
-            new Subject("lab 06, WebSocket", Protocol.WEBSOCKET, lab("06")),
-            new Subject("Node.js ws, WebSocket", Protocol.WEBSOCKET, with(node, "websocket")));
+            new Subject("Node.js, ws", Protocol.WEBSOCKET, List.of("node", node, "websocket")),
+            new Subject("lab 06, WebSocket", Protocol.WEBSOCKET, lab("06")));
+        var wanted = all.stream().filter(subject -> subject.name.contains(only)).toList();
+        if (wanted.isEmpty())
+            throw new Unusable("--only '" + only + "': there are " + all.stream()
+                .map(Subject::name).collect(Collectors.joining("; ")) + ".");
+        return wanted;
     }
 
-    /// A solution with the JVM's usual compilers: it runs for long, unlike a student's checks.
+    /// A solution with all of the JVM's compilers: it runs for long, unlike a student's checks.
     static List<String> lab(String number) {
         return List.of(root().resolve("jbang").toString(), "-R=-XX:TieredStopAtLevel=4",
             root().resolve("solutions/lab" + number + ".java").toString(),
             "serve", "--port", "0", "--ticker", "0");
     }
 
-    static List<String> with(List<String> command, String argument) {
-        return Stream.concat(command.stream(), Stream.of(argument)).toList();
-    }
-
-    Result measure(Subject subject) throws Exception {
+    private Result measure(Subject subject) throws Exception {
         try (var server = new Server(subject.command);
+             var market = new Market(server.port);
              var crowd = new Crowd(server.port, subject.protocol)) {
-            // A few first, and a quote for them: a server that has never run loads its classes.
-            crowd.grow(20);
-            crowd.publish();
+            for (var i = 0; i < history; i++) market.publish();
+            crowd.grow(PIONEERS, market.newest);
+            crowd.time(market);
             var before = server.memory();
-            crowd.grow(connections);
+            crowd.grow(connections, market.newest);
             var after = server.memory();
+            crowd.time(market);
             var times = new ArrayList<long[]>();
-            crowd.publish();
-            for (var i = 0; i < quotes; i++) times.add(crowd.publish());
-            var added = connections - 20;
-            var each = times.stream().flatMapToLong(Arrays::stream).sorted().toArray();
-            var last = times.stream().mapToLong(one -> Arrays.stream(one).max().orElseThrow())
-                .sorted().toArray();
-            return new Result(subject.name, (after.resident - before.resident) / 1024.0 / added,
-                after.heap < 0 ? -1 : (after.heap - before.heap) / 1024.0 / added,
-                each[each.length / 2] / 1e6, each[each.length * 99 / 100] / 1e6,
-                last[last.length / 2] / 1e6);
+            var worked = server.cpu();
+            for (var i = 0; i < quotes; i++) times.add(crowd.time(market));
+            return result(subject.name, after.minus(before), times, server.cpu().minus(worked));
         }
     }
 
-    /// @param resident bytes of the process in memory
-    /// @param heap     bytes of its live objects, -1 if it is no JVM
-    record Memory(long resident, long heap) {}
+    private Result result(String name, Memory grown, List<long[]> times, Duration worked) {
+        var each = times.stream().flatMapToLong(Arrays::stream).sorted().toArray();
+        var last = times.stream().mapToLong(one -> Arrays.stream(one).max().orElseThrow()).sorted()
+            .toArray();
+        var added = (connections - PIONEERS) * 1024.0;
+        return new Result(name, grown.resident / added, grown.heap / added,
+            each[each.length / 2] / 1e6, each[each.length * 99 / 100] / 1e6,
+            last[last.length / 2] / 1e6, last[last.length - 1] / 1e6,
+            worked.toNanos() / 1e6 / quotes);
+    }
 
-    /// A server in a process of its own, without heartbeats.
+    /// Memory in bytes.
+    ///
+    /// @param resident of the process
+    /// @param heap     of its live objects, NaN if it is no JVM
+    record Memory(double resident, double heap) {
+        Memory minus(Memory other) {
+            return new Memory(resident - other.resident, heap - other.heap);
+        }
+    }
+
+    /// A server in a process of its own, which sends nothing while it has nothing to say.
     static final class Server implements AutoCloseable {
+        private static final Pattern LISTENING = Pattern.compile(
+            "listening on http://127.0.0.1:(\\d+)");
+
         private final Process process;
+        private final Deque<String> printed = new ConcurrentLinkedDeque<>();
+        private final CompletableFuture<Integer> listening = new CompletableFuture<>();
+        private final Thread killer = new Thread(this::kill);
         final int port;
 
-        Server(List<String> command) throws IOException {
-            var builder = new ProcessBuilder(command)
-                .redirectError(ProcessBuilder.Redirect.DISCARD);
+        Server(List<String> command) throws Exception {
+            var builder = new ProcessBuilder(command).redirectErrorStream(true);
             for (var name : List.of("HEARTBEAT_MS", "PING_MS", "AUTH_TIMEOUT_MS"))
                 builder.environment().put(name, "3600000");
             process = builder.start();
-            port = port();
+            Runtime.getRuntime().addShutdownHook(killer);
+            Thread.ofVirtual().start(this::read);
+            port = listening.orTimeout(PATIENCE.toSeconds(), TimeUnit.SECONDS)
+                .exceptionally(_ -> fail(command)).join();
         }
 
-        private int port() throws IOException {
-            var said = Pattern.compile("listening on http://127.0.0.1:(\\d+)");
-            for (String line; (line = process.inputReader().readLine()) != null; ) {
-                var matcher = said.matcher(line);
-                if (matcher.find()) return Integer.parseInt(matcher.group(1));
+        /// All that it prints: a full pipe would stop it.
+        private void read() {
+            try (var reader = process.inputReader()) {
+                for (String line; (line = reader.readLine()) != null; ) {
+                    var said = LISTENING.matcher(line);
+                    if (said.find()) listening.complete(Integer.parseInt(said.group(1)));
+                    printed.add(line);
+                    if (printed.size() > 10) printed.removeFirst();
+                }
+                listening.completeExceptionally(new EOFException());
+            } catch (IOException killed) {
+                listening.completeExceptionally(killed);
             }
-            throw new IllegalStateException("The server ended with " + process.exitValue());
+        }
+
+        private int fail(List<String> command) {
+            close();
+            throw new IllegalStateException(String.join(" ", command) + " does not listen after "
+                + PATIENCE.toSeconds() + " s. It printed:\n" + String.join("\n", printed));
         }
 
         private Stream<ProcessHandle> family() {
             return Stream.concat(Stream.of(process.toHandle()), process.descendants());
         }
 
-        /// Of the largest process in the family: the others only started it.
-        Memory memory() throws IOException, InterruptedException {
-            var pid = family().map(ProcessHandle::pid)
-                .max(Comparator.comparingLong(fanout::resident)).orElseThrow();
+        /// Of its family: the others only started it.
+        private ProcessHandle largest() {
+            return family().max(Comparator.comparingLong(one -> resident(one.pid()))).orElseThrow();
+        }
+
+        /// How long its threads have worked.
+        Duration cpu() { return largest().info().totalCpuDuration().orElse(Duration.ZERO); }
+
+        Memory memory() throws Exception {
+            var pid = largest().pid();
+            // In this order: it begins with a collection, which gives memory back.
             var heap = heap(pid);
             return new Memory(resident(pid), heap);
         }
 
+        private void kill() { family().toList().forEach(ProcessHandle::destroyForcibly); }
+
         @Override public void close() {
-            family().toList().forEach(ProcessHandle::destroyForcibly);
+            kill();
+            Runtime.getRuntime().removeShutdownHook(killer);
         }
     }
 
+    /// Bytes of a process in memory; 0 if it is gone.
     static long resident(long pid) {
         try (var lines = Files.lines(Path.of("/proc/" + pid + "/status"))) {
             return lines.filter(line -> line.startsWith("VmRSS:")).findFirst()
@@ -185,15 +289,43 @@ class fanout implements Callable<Integer> {
         }
     }
 
-    /// The live objects of a JVM, after a collection.
-    static long heap(long pid) throws IOException, InterruptedException {
+    /// Bytes of the live objects of a JVM, after a collection.
+    static double heap(long pid) throws Exception {
         var jcmd = Path.of(System.getProperty("java.home"), "bin", "jcmd").toString();
         var process = new ProcessBuilder(jcmd, "" + pid, "GC.class_histogram")
             .redirectErrorStream(true).start();
-        var total = process.inputReader().lines().filter(line -> line.startsWith("Total"))
-            .map(line -> line.trim().split("\\s+")[2]).findFirst();
-        process.waitFor();
-        return total.map(Long::parseLong).orElse(-1L);
+        process.onExit().orTimeout(PATIENCE.toSeconds(), TimeUnit.SECONDS)
+            .whenComplete((_, _) -> process.destroyForcibly());
+        try (var reader = process.inputReader()) {
+            return reader.lines().filter(line -> line.startsWith("Total"))
+                .mapToDouble(line -> Double.parseDouble(line.trim().split("\\s+")[2]))
+                .findFirst().orElse(Double.NaN);
+        }
+    }
+
+    /// Publishes quotes.
+    static final class Market implements AutoCloseable {
+        private final HttpClient http = HttpClient.newHttpClient();
+        private final HttpRequest request;
+        /// The id of the quote that was published last.
+        long newest;
+
+        Market(int port) {
+            request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/quotes"))
+                .version(HttpClient.Version.HTTP_1_1).header("Content-Type", "application/json")
+                .POST(HttpRequest.BodyPublishers.ofString(
+                    "{\"symbol\":\"BTC\",\"bid\":64210.5,\"ask\":64211.0}")).build();
+        }
+
+        void publish() { start().orTimeout(PATIENCE.toSeconds(), TimeUnit.SECONDS).join(); }
+
+        /// Publishes the next, and doesn't wait for the answer.
+        CompletableFuture<?> start() {
+            newest++;
+            return http.sendAsync(request, HttpResponse.BodyHandlers.discarding());
+        }
+
+        @Override public void close() { http.shutdownNow(); }
     }
 
     /// Many clients of one server, read by one thread.
@@ -203,65 +335,49 @@ class fanout implements Callable<Integer> {
 
         private final Protocol protocol;
         private final InetSocketAddress address;
-        private final java.nio.channels.Selector selector = java.nio.channels.Selector.open();
+        private final Selector selector = Selector.open();
         private final List<Member> members = new ArrayList<>();
-        private final java.nio.ByteBuffer buffer = java.nio.ByteBuffer.allocateDirect(64 * 1024);
-        private int published;
+        private final ByteBuffer buffer = ByteBuffer.allocateDirect(64 * 1024);
 
         Crowd(int port, Protocol protocol) throws IOException {
             this.protocol = protocol;
             address = new InetSocketAddress("127.0.0.1", port);
         }
 
-        /// Connects until there are so many, each ready to get quotes.
-        void grow(int size) throws IOException {
+        /// Connects until there are so many, each ready to get the quotes after the newest.
+        void grow(int size, long newest) throws IOException {
             while (members.size() < size) {
                 var wave = new ArrayList<Member>();
                 while (wave.size() < Math.min(WAVE, size - members.size()))
-                    wave.add(new Member(protocol, address, selector));
-                await(wave, Member::ready);
-                wave.forEach(member -> member.messages = published);
+                    wave.add(new Member(protocol, address, newest, selector));
+                await(wave, member -> member.ready);
                 members.addAll(wave);
             }
         }
 
         /// Publishes a quote; how long it took to reach each, nanoseconds.
-        long[] publish() throws IOException {
-            published++;
+        long[] time(Market market) throws IOException {
             var start = System.nanoTime();
-            post();
-            await(members, member -> member.messages >= published);
+            var answer = market.start();
+            await(members, member -> member.newest == market.newest);
+            answer.orTimeout(PATIENCE.toSeconds(), TimeUnit.SECONDS).join();
             return members.stream().mapToLong(member -> member.at - start).toArray();
         }
-
-        private void post() throws IOException {
-            var body = "{\"symbol\":\"BTC\",\"bid\":64210.5,\"ask\":64211.0}";
-            // Not closed before its answer has come: a server may give up a request whose client
-            // is gone.
-            poster = new Socket(address.getAddress(), address.getPort());
-            poster.getOutputStream().write(("POST /quotes HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-                + "Content-Type: application/json\r\nConnection: close\r\nContent-Length: "
-                + body.length() + "\r\n\r\n" + body).getBytes());
-        }
-
-        private Socket poster;
 
         /// Reads until all of these are so far.
         private void await(List<Member> wanted, Predicate<Member> soFar) throws IOException {
             var deadline = System.nanoTime() + PATIENCE.toNanos();
             var missing = new HashSet<>(wanted);
-            missing.removeIf(soFar);
             while (!missing.isEmpty()) {
                 if (System.nanoTime() > deadline)
-                    throw new IllegalStateException(missing.size() + " clients of "
-                        + wanted.size() + " wait in vain for " + PATIENCE.toSeconds() + " s");
+                    throw new IllegalStateException("%d of %d clients wait in vain for %d s"
+                        .formatted(missing.size(), wanted.size(), PATIENCE.toSeconds()));
                 selector.select(key -> {
                     var member = (Member) key.attachment();
                     member.read(buffer);
                     if (soFar.test(member)) missing.remove(member);
                 }, 1_000);
             }
-            if (poster != null) poster.close();
         }
 
         @Override public void close() throws IOException {
@@ -270,31 +386,35 @@ class fanout implements Callable<Integer> {
         }
     }
 
-    /// One client. It counts the messages that came: all are small, so one arrives as a whole or
-    /// is completed by the next read.
+    /// One client. It doesn't read protocols: it looks for what comes in quotes only.
     static final class Member {
         private final Protocol protocol;
-        final java.nio.channels.SocketChannel channel;
-        private final ByteArrayOutputStream head = new ByteArrayOutputStream();
+        private final SocketChannel channel;
+        private final Needle head = new Needle("\r\n\r\n");
+        private final Needle pong = new Needle("\"pong\"");
+        private final Needle id = new Needle("\"id\":");
         private boolean open;
-        private boolean afterNewline;
-        /// Bytes of a frame that are still to come.
-        private int rest;
-        int messages;
-        /// When the last message came.
+        /// The id that is being read; -1 between two.
+        private long current = -1;
+        private boolean digits;
+        /// Whether it gets what is published from now on.
+        boolean ready;
+        /// The id of the quote that came last, and when all of it was there.
+        long newest;
         long at;
 
-        Member(Protocol protocol, InetSocketAddress address,
-                java.nio.channels.Selector selector) throws IOException {
+        Member(Protocol protocol, InetSocketAddress address, long newest, Selector selector)
+                throws IOException {
             this.protocol = protocol;
-            channel = java.nio.channels.SocketChannel.open(address);
-            channel.socket().setTcpNoDelay(true);
+            this.newest = newest;
+            channel = SocketChannel.open(address);
+            channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
             write((protocol == Protocol.SSE ? """
-                GET /quotes/stream HTTP/1.1
+                GET /quotes/stream?after=%d HTTP/1.1
                 Host: 127.0.0.1
                 Accept: text/event-stream
 
-                """ : """
+                """.formatted(newest) : """
                 GET /quotes/socket HTTP/1.1
                 Host: 127.0.0.1
                 Connection: Upgrade
@@ -304,45 +424,37 @@ class fanout implements Callable<Integer> {
 
                 """).replace("\n", "\r\n").getBytes());
             channel.configureBlocking(false);
-            channel.register(selector, java.nio.channels.SelectionKey.OP_READ, this);
+            channel.register(selector, SelectionKey.OP_READ, this);
         }
 
         private void write(byte[] bytes) throws IOException {
-            channel.write(java.nio.ByteBuffer.wrap(bytes));
+            channel.write(ByteBuffer.wrap(bytes));
         }
 
-        /// Whether it would get quotes: after the first event, or after welcome and pong.
-        boolean ready() { return messages >= (protocol == Protocol.SSE ? 1 : 2); }
-
-        void read(java.nio.ByteBuffer buffer) {
+        void read(ByteBuffer buffer) {
             try {
                 buffer.clear();
-                if (channel.read(buffer) < 0)
-                    throw new IllegalStateException("the server hung up");
+                if (channel.read(buffer) < 0) throw new EOFException("the server hung up");
                 buffer.flip();
-                while (!open && buffer.hasRemaining()) readHead(buffer.get());
-                while (buffer.hasRemaining())
-                    if (protocol == Protocol.SSE) readStream(buffer.get());
-                    else readFrames(buffer);
+                while (!open && buffer.hasRemaining())
+                    if (head.ends(buffer.get())) enter();
+                while (buffer.hasRemaining()) look(buffer.get());
             } catch (IOException broken) {
                 throw new UncheckedIOException(broken);
             }
         }
 
-        private void readHead(byte octet) throws IOException {
-            head.write(octet);
-            if (!head.toString(java.nio.charset.StandardCharsets.US_ASCII).endsWith("\r\n\r\n"))
-                return;
+        /// Does what comes after the head of the answer.
+        private void enter() throws IOException {
             open = true;
-            head.reset();
-            if (protocol == Protocol.WEBSOCKET) {
-                say("{\"type\":\"auth\",\"token\":\"demo-token\"}");
-                say("{\"type\":\"subscribe\",\"symbols\":[\"BTC\"]}");
-                say("{\"type\":\"ping\"}");
-            }
+            ready = protocol == Protocol.SSE;
+            if (ready) return;
+            say("{\"type\":\"auth\",\"token\":\"demo-token\"}");
+            say("{\"type\":\"subscribe\",\"symbols\":[\"BTC\"]}");
+            say("{\"type\":\"ping\"}");
         }
 
-        /// A text frame with a mask of zeros (RFC 6455 §5.2).
+        /// A text frame of up to 125 bytes with a mask of zeros (RFC 6455 §5.2).
         private void say(String text) throws IOException {
             var frame = new ByteArrayOutputStream();
             frame.writeBytes(new byte[] {(byte) 0x81, (byte) (0x80 | text.length()), 0, 0, 0, 0});
@@ -350,35 +462,47 @@ class fanout implements Callable<Integer> {
             write(frame.toByteArray());
         }
 
-        /// A blank line ends an event; in the chunked coding \r\n stands between the chunks.
-        private void readStream(byte octet) {
-            if (octet == '\n' && afterNewline) count();
-            afterNewline = octet == '\n';
+        private void look(byte octet) {
+            ready = ready || pong.ends(octet);
+            digits = digits && octet >= '0' && octet <= '9';
+            if (digits) current = 10 * current + octet - '0';
+            else if (id.ends(octet)) {
+                digits = true;
+                current = 0;
+            } else if (octet == '}' && current >= 0) got(current);
         }
 
-        /// Frames of up to 65,535 bytes; a header is never split, or it would not be small.
-        private void readFrames(java.nio.ByteBuffer buffer) {
-            if (rest == 0) {
-                buffer.get();
-                var length = buffer.get() & 0x7f;
-                rest = length == 126 ? buffer.getShort() & 0xffff : length;
-            }
-            var step = Math.min(rest, buffer.remaining());
-            buffer.position(buffer.position() + step);
-            rest -= step;
-            if (rest == 0) count();
-        }
-
-        private void count() {
-            messages++;
+        private void got(long quote) {
+            if (quote != newest + 1)
+                throw new IllegalStateException("quote " + quote + " came after " + newest);
+            newest = quote;
             at = System.nanoTime();
+            current = -1;
+        }
+    }
+
+    /// Finds a text in what passes by. It is one whose beginning doesn't come again within it.
+    static final class Needle {
+        private final String text;
+        private int found;
+
+        Needle(String text) { this.text = text; }
+
+        /// Whether this byte completes it.
+        boolean ends(byte octet) {
+            if (octet != text.charAt(found)) found = octet == text.charAt(0) ? 1 : 0;
+            else if (++found == text.length()) {
+                found = 0;
+                return true;
+            }
+            return false;
         }
     }
 
     void main(String... args) {
         var command = new CommandLine(this).setExecutionExceptionHandler((failure, line, _) -> {
             line.getErr().println(failure.getMessage());
-            return 3;
+            return failure instanceof Unusable ? 2 : 3;
         });
         System.exit(command.execute(args));
     }

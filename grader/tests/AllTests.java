@@ -20,8 +20,8 @@ import org.junit.platform.launcher.core.*;
 final class AllTests {
     private static final List<Class<?>> TESTS = List.of(MessageTest.class,
         EventStreamTest.class, FrameTest.class, WebhookTest.class, TapTest.class,
-        ConsoleTest.class, CommandTest.class, GivenTest.class, VerifyTest.class, SubjectTest.class, ForeignClientTest.class,
-        NodeTest.class);
+        ConsoleTest.class, CommandTest.class, GivenTest.class, VerifyTest.class,
+        SubjectTest.class, ForeignClientTest.class, NodeTest.class);
 
     private AllTests() {}
 

@@ -12,6 +12,8 @@ import module java.base;
 /// packages that package-lock.json pins. It prints lines of JSON.
 final class ForeignClient implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(30);
+    /// How long npm may take to fetch what is pinned.
+    private static final Duration INSTALLATION = Duration.ofMinutes(5);
 
     private final Process process;
     private final BlockingQueue<String> lines = new LinkedBlockingQueue<>();
@@ -31,7 +33,9 @@ final class ForeignClient implements AutoCloseable {
 
     static ForeignClient start(String script, String... args) throws Exception {
         var folder = installed();
-        var command = Stream.concat(Stream.of(program("node", "nodejs"), script), Stream.of(args));
+        // What it warns of would stand between the lines of JSON.
+        var command = Stream.concat(
+            Stream.of(program("node", "nodejs"), "--no-warnings", script), Stream.of(args));
         return new ForeignClient(new ProcessBuilder(command.toList()).directory(folder.toFile())
             .redirectErrorStream(true).start());
     }
@@ -53,8 +57,10 @@ final class ForeignClient implements AutoCloseable {
         var lock = folder.resolve("package-lock.json");
         if (Files.exists(stamp) && Files.getLastModifiedTime(stamp)
                 .compareTo(Files.getLastModifiedTime(lock)) >= 0) return folder;
-        var npm = new ProcessBuilder(program("npm", "npm"), "ci", "--ignore-scripts", "--no-audit",
-            "--no-fund").directory(folder.toFile()).redirectErrorStream(true).start();
+        var npm = new ProcessBuilder(program("npm", "npm"), "ci").directory(folder.toFile())
+            .redirectErrorStream(true).start();
+        npm.onExit().orTimeout(INSTALLATION.toSeconds(), TimeUnit.SECONDS)
+            .whenComplete((_, _) -> npm.destroyForcibly());
         var printed = new String(npm.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(npm.waitFor()).as(printed).isZero();
         return folder;
@@ -83,8 +89,17 @@ final class ForeignClient implements AutoCloseable {
         return values;
     }
 
+    /// Its standard input ends, so it ends by itself, and cleans up; what does not is killed.
     @Override public void close() {
-        process.descendants().forEach(ProcessHandle::destroyForcibly);
-        process.destroyForcibly();
+        var family = Stream.concat(process.descendants(), Stream.of(process.toHandle())).toList();
+        try {
+            process.outputWriter().close();
+            process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+        } catch (IOException gone) {
+            // It ended before.
+        } catch (InterruptedException hurry) {
+            Thread.currentThread().interrupt();
+        }
+        family.forEach(ProcessHandle::destroyForcibly);
     }
 }

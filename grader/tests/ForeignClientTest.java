@@ -96,7 +96,7 @@ class ForeignClientTest {
         seesEachIdOnce("eventsource.mjs");
     }
 
-    @Test void Chromium_s_EventSource_sees_each_id_once_across_a_restart() throws Exception {
+    @Test void EventSource_of_Chromium_sees_each_id_once_across_a_restart() throws Exception {
         seesEachIdOnce("chromium.mjs", chromium(), "eventsource");
     }
 
@@ -124,6 +124,8 @@ class ForeignClientTest {
                 assertThat(client.next("id", 300)).isEqualTo(LongStream.range(first, first + 300)
                     .mapToObj(Long::toString).toList());
             }
+            feed.publish("BTC", 1, 2);
+            assertThat(client.next("id", 1)).containsExactly("602");
         }
     }
 
@@ -166,19 +168,29 @@ class ForeignClientTest {
         }
     }
 
-    @Test void Chromium_s_WebSocket_is_let_in_from_the_server_s_own_pages_only() throws Exception {
+    @Test void WebSocket_of_Chromium_gets_its_quotes_and_the_close_of_a_server_that_stops()
+            throws Exception {
         serve("lab06");
         try (var page = ForeignClient.start("chromium.mjs", chromium(), "websocket", url(""),
                 "/quotes/socket")) {
             awaitPong(page);
-            feed.publish("BTC", 1, 2);
-            assertThat(page.next("quote").path("quote").path("id").asInt()).isEqualTo(1);
+            feed.publish("ETH", 1, 2);
+            feed.publish("BTC", 3, 4);
+            assertThat(page.next("quote").path("quote").path("id").asInt()).isEqualTo(2);
+            server.stop();
+
+            assertThat(page.next("closed").path("closed").asInt()).isEqualTo(1001);
         }
+    }
+
+    @Test void WebSocket_of_Chromium_is_refused_on_a_page_of_another_server() throws Exception {
+        serve("lab06");
         var elsewhere = Javalin.create(config -> Market.routes(config, new Feed()))
             .start("127.0.0.1", 0);
         try (var page = ForeignClient.start("chromium.mjs", chromium(), "websocket", url(""),
                 "/quotes/socket", "http://127.0.0.1:" + elsewhere.port())) {
-            assertThat(page.next("closed").path("closed").asInt()).isEqualTo(1006);
+            assertThat(page.next("refused").path("refused").asText())
+                .endsWith("Unexpected response code: 403");
         } finally {
             elsewhere.stop();
         }

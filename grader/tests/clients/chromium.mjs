@@ -12,6 +12,9 @@ const browser = await chromium.launch({
 });
 const page = await browser.newPage();
 await page.exposeFunction('report', value => console.log(JSON.stringify(value)));
+// A page is never told why; Chromium tells who drives it.
+page.on('websocket', socket => socket.on('socketerror', error =>
+    console.log(JSON.stringify({ refused: error }))));
 await page.goto((origin ?? server) + '/health');
 
 const scripts = {
@@ -39,4 +42,5 @@ const scripts = {
     },
 };
 await page.evaluate(scripts[kind], server + path);
+// Whoever started it is gone: leave no browser behind, nor its profile.
 process.stdin.on('end', () => browser.close().then(() => process.exit())).resume();

@@ -8,3 +8,5 @@ source.addEventListener('quote', event =>
 source.addEventListener('notice', event => print({ notice: event.data }));
 source.addEventListener('reset', event => print({ reset: event.data }));
 source.addEventListener('open', () => print({ open: true }));
+// Whoever started it is gone.
+process.stdin.on('end', () => process.exit()).resume();

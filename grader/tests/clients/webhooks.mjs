@@ -27,6 +27,8 @@ function receive() {
     });
     let seen = 0;
     server.listen(0, '127.0.0.1', () => print({ port: server.address().port }));
+    // Whoever started it is gone.
+    process.stdin.on('end', () => process.exit()).resume();
 }
 
 async function send(line) {
@@ -46,4 +48,7 @@ async function send(line) {
 }
 
 if (command === 'receive') receive();
-else for await (const line of createInterface({ input: process.stdin })) await send(line);
+else {
+    for await (const line of createInterface({ input: process.stdin })) await send(line);
+    process.exit();
+}

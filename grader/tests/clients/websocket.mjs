@@ -22,4 +22,6 @@ socket.on('close', code => {
     process.exit();
 });
 socket.on('error', error => print({ error: error.message }));
-createInterface({ input: process.stdin }).on('line', line => socket.send(line));
+createInterface({ input: process.stdin }).on('line', line => socket.send(line))
+    // Whoever started it is gone.
+    .on('close', () => process.exit());
