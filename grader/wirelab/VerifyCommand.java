@@ -27,8 +27,8 @@ public final class VerifyCommand implements Callable<Integer> {
         return problems.isEmpty() && style.isEmpty() ? 0 : 1;
     }
 
-    /// Examines labs, each in a process of its own, twice as many at a time as there are
-    /// processors: most of the time is deadlines of mistakes that never answer.
+    /// Examines labs, each in a process of its own, as many at a time as there are processors: most
+    /// of the time is deadlines of mistakes that never answer.
     ///
     /// @param each gets the reports in the order of the numbers
     static void verify(List<Integer> numbers, Consumer<Report> each) throws Exception {
@@ -37,7 +37,7 @@ public final class VerifyCommand implements Callable<Integer> {
             return;
         }
         try (var processes = Executors.newFixedThreadPool(
-                2 * Runtime.getRuntime().availableProcessors())) {
+                Runtime.getRuntime().availableProcessors())) {
             // The later labs take longer: they come first, so that nobody waits for them alone.
             var reports = numbers.reversed().stream()
                 .map(number -> processes.submit(() -> verifyApart(number))).toList();
