@@ -1,6 +1,8 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //JAVA 25+
 //DEPS ../../labs/market/Market.java
+//DEPS ../../labs/market/rpc/MarketService.java
+//DEPS ../../proto/MarketProto.java
 //DEPS ../wirelab/Wirelab.java
 //SOURCES *Test.java
 //SOURCES Sources.java
@@ -21,7 +23,8 @@ final class AllTests {
     private static final List<Class<?>> TESTS = List.of(MessageTest.class,
         EventStreamTest.class, FrameTest.class, WebhookTest.class, TapTest.class,
         ConsoleTest.class, CommandTest.class, GivenTest.class, VerifyTest.class,
-        SubjectTest.class, ForeignClientTest.class, NodeTest.class);
+        SubjectTest.class, ForeignClientTest.class, NodeTest.class, RpcTest.class,
+        ProtoTest.class);
 
     private AllTests() {}
 

@@ -24,7 +24,7 @@ final class ForeignClient implements AutoCloseable {
     }
 
     private void read() {
-        try (var reader = process.inputReader()) {
+        try (var reader = process.inputReader(StandardCharsets.UTF_8)) {
             for (String line; (line = reader.readLine()) != null; ) lines.add(line);
         } catch (IOException killed) {
             // Its output ends with it.
@@ -67,8 +67,8 @@ final class ForeignClient implements AutoCloseable {
     }
 
     void say(String line) throws IOException {
-        process.outputWriter().write(line + "\n");
-        process.outputWriter().flush();
+        process.outputWriter(StandardCharsets.UTF_8).write(line + "\n");
+        process.outputWriter(StandardCharsets.UTF_8).flush();
     }
 
     /// The next line that has this field; those before it are dropped.
@@ -93,7 +93,7 @@ final class ForeignClient implements AutoCloseable {
     @Override public void close() {
         var family = Stream.concat(process.descendants(), Stream.of(process.toHandle())).toList();
         try {
-            process.outputWriter().close();
+            process.outputWriter(StandardCharsets.UTF_8).close();
             process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS);
         } catch (IOException gone) {
             // It ended before.

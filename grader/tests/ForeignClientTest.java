@@ -16,20 +16,20 @@ class ForeignClientTest {
 
     private final Feed feed = new Feed();
     private Lab lab;
-    private Javalin server;
+    private Lab.Running server;
 
     private void serve(String name) throws IOException {
         System.setProperty("RETRY_MS", "50");
         System.setProperty("RETRY_SCHEDULE_MS", "20,40,80");
         lab = Sources.solution(name).lab();
-        server = lab.server.apply(feed).start("127.0.0.1", 0);
+        server = lab.server.start(feed, 0);
     }
 
     /// A new server with the same quotes, where the old one was.
-    private void restart() {
+    private void restart() throws IOException {
         var port = server.port();
         server.stop();
-        server = lab.server.apply(feed).start("127.0.0.1", port);
+        server = lab.server.start(feed, port);
     }
 
     @AfterEach void stop() {

@@ -312,7 +312,10 @@ public abstract class Checks {
         return tap;
     }
 
-    private synchronized void reconnect() { tap = null; }
+    /// Where the subject's server is, seen through its tap.
+    URI tapped() { return tap().url(); }
+
+    synchronized void reconnect() { tap = null; }
 
     /// A proxy before a server of ours: what the subject sends there stands in the transcript.
     protected Tap tap(MockWebServer server) {

@@ -120,7 +120,7 @@ public record Exchange(Message request, Message answer, List<Frame> sent, List<F
     }
 
     /// The first and the last few lines.
-    private static List<String> abridged(List<String> lines) {
+    static List<String> abridged(List<String> lines) {
         var hidden = lines.size() - FIRST - LAST;
         var shown = IntStream.range(0, lines.size())
             .filter(i -> hidden <= 1 || i < FIRST || i >= FIRST + hidden)

@@ -9,6 +9,7 @@ public final class Follower implements AutoCloseable {
     private final List<String> delivered = new ArrayList<>();
     private final Set<Long> refuseOnce = ConcurrentHashMap.newKeySet();
     private final Subject.Following following;
+    private boolean held;
 
     Follower(Subject subject, Lab.Start start) {
         following = subject.follow(start, this::take);
@@ -18,7 +19,24 @@ public final class Follower implements AutoCloseable {
         if (refuseOnce.remove(parse(json).path("id").asLong(-1))) return false;
         delivered.add(json);
         notifyAll();
+        while (held) await();
         return true;
+    }
+
+    /// From now on the sink doesn't return, until [#goOn].
+    public synchronized void hold() { held = true; }
+
+    public synchronized void goOn() {
+        held = false;
+        notifyAll();
+    }
+
+    private void await() {
+        try {
+            wait(20);
+        } catch (InterruptedException cancelled) {
+            throw new CancellationException("interrupted");
+        }
     }
 
     /// The sink fails the first time that it gets this id.
@@ -34,11 +52,7 @@ public final class Follower implements AutoCloseable {
                     .orElse("")
                     + delivered.size() + " of " + count + " delivered"
                         + (deadline.passed() ? " after " + Checks.SOON.toSeconds() + " s" : ""));
-            try {
-                wait(20);
-            } catch (InterruptedException cancelled) {
-                throw new CancellationException("interrupted");
-            }
+            await();
         }
         return delivered.stream().map(Follower::parse).toList();
     }
@@ -58,5 +72,8 @@ public final class Follower implements AutoCloseable {
         }
     }
 
-    @Override public void close() { following.close(); }
+    @Override public void close() {
+        goOn();
+        following.close();
+    }
 }

@@ -116,7 +116,7 @@ final class Forked implements Subject {
     @Override public Following follow(Lab.Start start, Predicate<String> sink) {
         var command = with(client, start.base().toString(), "--after", "" + start.after(),
             "--every", "" + start.every().toMillis(), "--token", start.token(),
-            "--symbols", String.join(",", start.symbols()), "--ack");
+            "--symbols", String.join(",", start.symbols()), "--count", "" + start.count(), "--ack");
         var started = new AtomicReference<Child>();
         // The sink's answer goes to the client's stdin, line by line: see the option --ack.
         var following = new Child(command, Map.of(), line -> {
@@ -165,7 +165,7 @@ final class Forked implements Subject {
 
         private void read(Consumer<String> line) {
             // Not BufferedReader.readLine: one endless line must not fill the memory.
-            try (var reader = process.inputReader()) {
+            try (var reader = process.inputReader(StandardCharsets.UTF_8)) {
                 var current = new StringBuilder();
                 for (int c; (c = reader.read()) >= 0; ) {
                     if (c != '\n' && current.length() < 100_000) current.append((char) c);
@@ -191,8 +191,8 @@ final class Forked implements Subject {
 
         void say(String answer) {
             try {
-                process.outputWriter().write(answer + "\n");
-                process.outputWriter().flush();
+                process.outputWriter(StandardCharsets.UTF_8).write(answer + "\n");
+                process.outputWriter(StandardCharsets.UTF_8).flush();
             } catch (IOException gone) {
                 // ended() tells how.
             }

@@ -1,10 +1,8 @@
 package wirelab;
 
 import module java.base;
-import io.javalin.Javalin;
 import java.lang.management.ManagementFactory;
 import market.Feed;
-import market.Market;
 
 /// A lab's code in this JVM: the fastest way to check it, and a debugger can stop in it.
 final class InJvm implements Subject {
@@ -13,7 +11,7 @@ final class InJvm implements Subject {
 
     private final Lab lab;
     private Settings settings = Settings.BRISK;
-    private Javalin running;
+    private Lab.Running running;
 
     InJvm(Lab lab) { this.lab = lab; }
 
@@ -29,12 +27,12 @@ final class InJvm implements Subject {
         return URI.create("http://127.0.0.1:" + running.port());
     }
 
-    private Javalin start() {
+    private Lab.Running start() {
         settings.variables().forEach(System::setProperty);
         try {
             var feed = new Feed(settings.number("FEED_CAPACITY"));
-            return lab.server.apply(feed).start("127.0.0.1", 0);
-        } catch (RuntimeException | LinkageError cause) {
+            return lab.server.start(feed, 0);
+        } catch (IOException | RuntimeException | LinkageError cause) {
             throw new Died(describe("the server does not start", cause));
         }
     }
@@ -67,12 +65,7 @@ final class InJvm implements Subject {
     }
 
     private static void offer(Object value, Predicate<String> sink) {
-        String json;
-        try {
-            json = Market.JSON.writeValueAsString(value);
-        } catch (IOException cause) {
-            throw new UncheckedIOException(cause);
-        }
+        var json = Values.json(value);
         if (!sink.test(json)) throw new IllegalStateException("the sink refuses " + json);
     }
 
@@ -102,7 +95,7 @@ final class InJvm implements Subject {
         }
     }
 
-    private static void stopQuietly(Javalin stopping) {
+    private static void stopQuietly(Lab.Running stopping) {
         try {
             stopping.stop();
         } catch (RuntimeException unwilling) {

@@ -7,6 +7,10 @@ import market.Feed;
 /// What a lab hands over to the kit, in its last line:
 /// `Lab.number(1).server(lab01::server).client(lab01::follow).main(args);`
 public final class Lab {
+    /// Kept here: loggers are held weakly.
+    private static final java.util.logging.Logger RPC_LOG =
+        java.util.logging.Logger.getLogger("io.grpc");
+
     /// Where a caller wants the lab itself instead of having it run: see [#of].
     private static final ScopedValue<AtomicReference<Lab>> WANTED = ScopedValue.newInstance();
 
@@ -17,22 +21,30 @@ public final class Lab {
     /// @param every   pause between two polls
     /// @param token   to authenticate with
     /// @param symbols to subscribe to
-    public record Start(URI base, long after, Duration every, String token, List<String> symbols) {
+    /// @param count   of what it sends
+    public record Start(URI base, long after, Duration every, String token, List<String> symbols,
+            int count) {
         static final String TOKEN = "demo-token";
         static final List<String> SYMBOLS = List.of("BTC", "ETH", "SOL", "EUR");
 
         public Start(URI base, long after) {
-            this(base, after, Duration.ofSeconds(1), TOKEN, SYMBOLS);
+            this(base, after, Duration.ofSeconds(1), TOKEN, SYMBOLS, 1_000);
         }
 
         public Start every(Duration pause) {
-            return new Start(base, after, pause, token, symbols);
+            return new Start(base, after, pause, token, symbols, count);
         }
 
-        public Start token(String other) { return new Start(base, after, every, other, symbols); }
+        public Start token(String other) {
+            return new Start(base, after, every, other, symbols, count);
+        }
+
+        public Start count(int other) {
+            return new Start(base, after, every, token, symbols, other);
+        }
 
         public Start symbols(String... others) {
-            return new Start(base, after, every, token, List.of(others));
+            return new Start(base, after, every, token, List.of(others), count);
         }
     }
 
@@ -41,8 +53,28 @@ public final class Lab {
         void follow(Start start, Consumer<T> sink) throws Exception;
     }
 
+    /// Starts a lab's server on 127.0.0.1.
+    interface Launch {
+        /// @param port 0 = any
+        Running start(Feed feed, int port) throws IOException;
+    }
+
+    /// A server that has been started.
+    interface Running {
+        int port();
+
+        /// Ends it, and returns when it has ended.
+        void stop();
+    }
+
+    /// A gRPC server that has not been started yet.
+    public interface RpcServer {
+        /// @param port on 127.0.0.1, 0 = any
+        io.grpc.Server on(Feed feed, int port);
+    }
+
     final int number;
-    Function<Feed, Javalin> server;
+    Launch server;
     Client<Object> client;
 
     private Lab(int number) { this.number = number; }
@@ -50,8 +82,45 @@ public final class Lab {
     public static Lab number(int number) { return new Lab(number); }
 
     public Lab server(Function<Feed, Javalin> server) {
-        this.server = server;
+        this.server = (feed, port) -> running(server.apply(feed).start("127.0.0.1", port));
         return this;
+    }
+
+    public Lab rpcServer(RpcServer server) {
+        quietNetty();
+        this.server = (feed, port) -> running(server.on(feed, port).start());
+        return this;
+    }
+
+    /// Netty's native transport is no faster on loopback, and Java warns of its loading. What gRPC
+    /// logs is what the status of a call says, or that a client is gone.
+    static void quietNetty() {
+        RPC_LOG.setLevel(java.util.logging.Level.OFF);
+        System.setProperty("io.grpc.netty.shaded.io.netty.transport.noNative", "true");
+    }
+
+    private static Running running(Javalin server) {
+        return new Running() {
+            @Override public int port() { return server.port(); }
+
+            @Override public void stop() { server.stop(); }
+        };
+    }
+
+    private static Running running(io.grpc.Server server) {
+        return new Running() {
+            @Override public int port() { return server.getPort(); }
+
+            @Override public void stop() {
+                server.shutdown();
+                try {
+                    if (!server.awaitTermination(1, TimeUnit.SECONDS)) server.shutdownNow();
+                } catch (InterruptedException hurry) {
+                    server.shutdownNow();
+                    Thread.currentThread().interrupt();
+                }
+            }
+        };
     }
 
     @SuppressWarnings("unchecked")

@@ -72,10 +72,10 @@ final class LabCommand implements Callable<Integer> {
             return 0;
         }
 
-        private io.javalin.Javalin start(Feed feed, int port) {
+        private Lab.Running start(Feed feed, int port) {
             try {
-                return lab.server.apply(feed).start("127.0.0.1", port);
-            } catch (io.javalin.util.JavalinBindException taken) {
+                return lab.server.start(feed, port);
+            } catch (io.javalin.util.JavalinBindException | IOException taken) {
                 throw new Usage("Port " + port
                     + " is in use. Stop what listens there, or try: --port 0");
             }
@@ -113,6 +113,9 @@ final class LabCommand implements Callable<Integer> {
             description = "What it subscribes to, where the lab has a choice, like BTC,ETH. "
                 + "Default: the known ones.")
         List<String> symbols = Lab.Start.SYMBOLS;
+        @Option(names = "--count", paramLabel = "N", defaultValue = "1000",
+            description = "How much it sends, 0 to 100000000, where the lab sends. Default: 1000.")
+        int count;
         @Option(names = "--ack",
             description = "After each line wait for one on stdin: `ok` takes it, anything else "
                 + "makes the sink fail.")
@@ -127,10 +130,12 @@ final class LabCommand implements Callable<Integer> {
             if (after < 0) throw new Usage("--after " + after + ": must be from 0.");
             if (every < 1 || every > 3_600_000)
                 throw new Usage("--every " + every + ": must be from 1 to 3600000 ms.");
+            if (count < 0 || count > 100_000_000)
+                throw new Usage("--count " + count + ": must be from 0 to 100000000.");
             var stdin = new BufferedReader(new InputStreamReader(System.in));
             try {
                 lab.client.follow(
-                    new Lab.Start(url, after, Duration.ofMillis(every), token, symbols),
+                    new Lab.Start(url, after, Duration.ofMillis(every), token, symbols, count),
                     value -> print(value, stdin));
             } catch (IllegalStateException | UnsupportedOperationException | IOException ended) {
                 System.err.println("The client ended: " + ended.getMessage());
@@ -141,7 +146,7 @@ final class LabCommand implements Callable<Integer> {
 
         private void print(Object value, BufferedReader stdin) {
             try {
-                System.out.println(Market.JSON.writeValueAsString(value));
+                System.out.println(Values.json(value));
                 if (ack && !"ok".equals(stdin.readLine()))
                     throw new IllegalStateException("the sink refuses " + value);
             } catch (IOException cause) {

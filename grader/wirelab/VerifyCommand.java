@@ -175,7 +175,9 @@ public final class VerifyCommand implements Callable<Integer> {
     /// Line lengths and dependency versions of all Java files.
     static List<String> style() throws IOException {
         try (var files = Files.walk(Project.root())) {
-            var sources = files.filter(file -> file.toString().endsWith(".java")).sorted().toList();
+            var generated = Project.root().resolve("proto/market");
+            var sources = files.filter(file -> file.toString().endsWith(".java"))
+                .filter(file -> !file.startsWith(generated)).sorted().toList();
             var problems = new ArrayList<>(Style.versions(sources));
             for (var source : sources) problems.addAll(Style.problems(source));
             return problems;
