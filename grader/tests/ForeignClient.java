@@ -60,7 +60,7 @@ final class ForeignClient implements AutoCloseable {
         var npm = new ProcessBuilder(program("npm", "npm"), "ci").directory(folder.toFile())
             .redirectErrorStream(true).start();
         npm.onExit().orTimeout(INSTALLATION.toSeconds(), TimeUnit.SECONDS)
-            .whenComplete((_, _) -> npm.destroyForcibly());
+            .exceptionally(_ -> npm.destroyForcibly());
         var printed = new String(npm.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(npm.waitFor()).as(printed).isZero();
         return folder;
