@@ -45,13 +45,14 @@ public final class Follower implements AutoCloseable {
     /// What was delivered, once it is at least `count` values; fails if they don't come, or if the
     /// client ends.
     public synchronized List<JsonNode> values(int count) {
-        var deadline = Deadline.in(Checks.SOON);
+        var limit = delivered.isEmpty() ? Checks.SOON.plus(following.startup()) : Checks.SOON;
+        var deadline = Deadline.in(limit);
         while (delivered.size() < count) {
             if (following.ended().isPresent() || deadline.passed())
                 throw new AssertionError(following.ended().map(how -> String.join("\n", how) + "\n")
                     .orElse("")
                     + delivered.size() + " of " + count + " delivered"
-                        + (deadline.passed() ? " after " + Checks.SOON.toSeconds() + " s" : ""));
+                        + (deadline.passed() ? " after " + limit.toSeconds() + " s" : ""));
             await();
         }
         return delivered.stream().map(Follower::parse).toList();

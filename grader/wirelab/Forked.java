@@ -126,6 +126,8 @@ final class Forked implements Subject {
         return new Following() {
             @Override public Optional<List<String>> ended() { return following.ended(); }
 
+            @Override public Duration startup() { return START; }
+
             @Override public void close() { following.kill(); }
         };
     }

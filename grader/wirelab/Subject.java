@@ -53,6 +53,9 @@ public sealed interface Subject extends AutoCloseable permits InJvm, Forked, Rem
         /// printed.
         Optional<List<String>> ended();
 
+        /// How long it may take to begin, which is no promise of the lab's.
+        default Duration startup() { return Duration.ZERO; }
+
         @Override void close();
     }
 }
