@@ -609,21 +609,24 @@ public class Lab04 extends Checks {
     @Test @Order(16) @Tag("TODO-14")
     void a_message_that_comes_again_gets_2xx_and_has_one_effect() {
         var twice = message();
-        var together = message();
         received(twice, "a message that is signed");
         for (var again : List.of(twice, at(twice, -2), at(twice, 3)))
             assertThat(accepted(deliver(again))).as(promise("2xx to the same message again",
                 STANDARD, "anything else, and the producer sends it once more")).isTrue();
-        var answers = together("POST", "/hooks", Collections.nCopies(8, together.body),
-            together.headers());
-        for (var answer : answers)
-            assertThat(accepted(answer)).as(promise("2xx to each of 8 at the same moment",
-                STANDARD)).overridingErrorMessage("%s", answer).isTrue();
+        // One round alone may miss the moment between looking and recording.
+        var together = Stream.generate(this::message).limit(6).toList();
+        for (var message : together) {
+            var answers = together("POST", "/hooks", Collections.nCopies(8, message.body),
+                message.headers());
+            for (var answer : answers)
+                assertThat(accepted(answer)).as(promise("2xx to each of 8 at the same moment",
+                    STANDARD)).overridingErrorMessage("%s", answer).isTrue();
+        }
 
         var last = message().body(twice.body).signedBy(webhook());
         received(last, "another message with the same body");
         eventually(() -> count("/processed", last.id), count -> count > 0);
-        for (var message : List.of(twice, together))
+        for (var message : Stream.concat(Stream.of(twice), together.stream()).toList())
             for (var list : List.of("/received", "/processed"))
                 assertThat(count(list, message.id)).as(promise(message.id + " once in GET " + list,
                     STANDARD, "a retry means that the 2xx was lost, not that it happened twice"))
