@@ -404,9 +404,9 @@ class lab05 {
         /// How long to wait before the next try.
         Duration pause() {
             var pause = Math.max(retry, Math.min(30_000, retry << Math.min(failures, 10)));
-            // Never less than the server asked for. Up to as much again, at random: clients that
-            // met
-            // one outage must not come back in step.
+            // Never less than the server asked for. And up to as much again, at random:
+            // clients that met one outage must not come back in step, for that would be
+            // the next one.
             return Duration.ofMillis(pause + ThreadLocalRandom.current().nextLong(pause + 1));
         }
 
