@@ -11,6 +11,7 @@ public final class Peer implements AutoCloseable {
     private final List<Frame> frames = new ArrayList<>();
     private final List<String> texts = new ArrayList<>();
     private final ByteArrayOutputStream message = new ByteArrayOutputStream();
+    private Predicate<JsonNode> overheard = _ -> false;
     private int received;
     private boolean answersPings = true;
     private boolean deaf;
@@ -88,9 +89,21 @@ public final class Peer implements AutoCloseable {
         }
     }
 
+    /// Messages that this holds for are passed over, as if they had not come.
+    public synchronized Peer ignoring(Predicate<JsonNode> overheard) {
+        this.overheard = overheard;
+        return this;
+    }
+
     /// The next message that was not received yet, as JSON.
     public JsonNode receive() {
-        var text = next();
+        while (true) {
+            var message = json(next());
+            if (!overheard.test(message)) return message;
+        }
+    }
+
+    private static JsonNode json(String text) {
         try {
             return Market.JSON.readTree(text);
         } catch (IOException malformed) {
@@ -139,13 +152,7 @@ public final class Peer implements AutoCloseable {
 
     /// All text messages so far, as JSON.
     public synchronized List<JsonNode> messages() {
-        return texts.stream().map(text -> {
-            try {
-                return Market.JSON.readTree(text);
-            } catch (IOException malformed) {
-                throw new AssertionError("a message that is not JSON: " + text);
-            }
-        }).toList();
+        return texts.stream().map(Peer::json).filter(overheard.negate()).toList();
     }
 
     /// All frames so far.
