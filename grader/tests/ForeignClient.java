@@ -17,10 +17,11 @@ final class ForeignClient implements AutoCloseable {
 
     private final Process process;
     private final BlockingQueue<String> lines = new LinkedBlockingQueue<>();
+    private final Thread reader = Thread.ofVirtual().unstarted(this::read);
 
     private ForeignClient(Process process) {
         this.process = process;
-        Thread.ofVirtual().start(this::read);
+        reader.start();
     }
 
     private void read() {
@@ -87,6 +88,12 @@ final class ForeignClient implements AutoCloseable {
         var values = new ArrayList<String>();
         while (values.size() < count) values.add(next(field).path(field).asText());
         return values;
+    }
+
+    /// All that it prints until it ends by itself.
+    String output() throws Exception {
+        assertThat(reader.join(PATIENCE)).as("the client ends").isTrue();
+        return String.join("\n", lines);
     }
 
     /// Its standard input ends, so it ends by itself, and cleans up; what does not is killed.

@@ -9,10 +9,16 @@ import market.Market;
 import org.junit.jupiter.api.*;
 
 /// Clients that we didn't write agree with the solutions: npm standardwebhooks, eventsource and ws,
-/// and Chromium's own EventSource and WebSocket.
+/// Chromium's own EventSource and WebSocket, npm @grpc/grpc-js and `buf curl`.
 @DisplayNameGeneration(DisplayNameGenerator.ReplaceUnderscores.class)
 class ForeignClientTest {
     private static final String SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+    // Status codes of gRPC, as other languages see them.
+    private static final int CANCELLED = 1;
+    private static final int INVALID_ARGUMENT = 3;
+    private static final int DEADLINE_EXCEEDED = 4;
+    private static final int UNAVAILABLE = 14;
 
     private final Feed feed = new Feed();
     private Lab lab;
@@ -205,6 +211,134 @@ class ForeignClientTest {
     /// Then it is subscribed.
     private static void awaitPong(ForeignClient client) throws Exception {
         while (!client.next("type").path("type").asText().equals("pong")) { }
+    }
+
+    // ---- gRPC
+
+    @Test void grpc_js_gets_each_quote_once_across_a_restart() throws Exception {
+        serve("lab07");
+        for (var symbol : List.of("BTC", "ETH", "BTC")) feed.publish(symbol, 1, 2);
+        var last = 0L;
+        for (var round = 0; round < 2; round++) {
+            try (var client = grpc("SubscribeQuotes")) {
+                client.say("{\"symbols\":[\"BTC\"],\"after_id\":" + last + "}");
+                assertThat(ids(client, 1)).containsExactly(last + 1);
+                feed.publish("BTC", 1, 2);
+                last = feed.newest();
+                assertThat(ids(client, round == 0 ? 2 : 1)).endsWith(last);
+                restart();
+                assertThat(client.next("status").path("status").asInt()).isEqualTo(UNAVAILABLE);
+            }
+            feed.publish("BTC", 1, 2);
+        }
+    }
+
+    @Test void the_work_for_grpc_js_ends_with_its_deadline_and_when_it_cancels() throws Exception {
+        serve("lab07");
+        feed.publish("BTC", 1, 2);
+        try (var hasty = grpc("SubscribeQuotes", "1000"); var fickle = grpc("SubscribeQuotes")) {
+            for (var client : List.of(hasty, fickle)) {
+                client.say("{\"symbols\":[\"BTC\"]}");
+                client.next("message");
+            }
+            assertThat(hasty.next("status").path("status").asInt()).isEqualTo(DEADLINE_EXCEEDED);
+            fickle.say("cancel");
+            assertThat(fickle.next("status").path("status").asInt()).isEqualTo(CANCELLED);
+        }
+        assertThat(Checks.eventually(feed::listeners, count -> count == 0)).isZero();
+    }
+
+    @Test void grpc_js_uploads_trades_and_is_told_which_one_is_wrong() throws Exception {
+        serve("lab08");
+        var trades = IntStream.range(0, 3).mapToObj("""
+            {"client_trade_id":"t%d","symbol":"BTC","quantity":2,"price":10.5,"side":"BUY"}"""
+            ::formatted).toList();
+        for (var accepted : List.of(3, 0))
+            try (var client = grpc("UploadTrades", "20000")) {
+                for (var trade : trades) client.say(trade);
+                client.say("end");
+                var confirmation = client.next("message").path("message");
+                assertThat(confirmation.path("accepted").asInt()).isEqualTo(accepted);
+                assertThat(confirmation.path("duplicates").asInt()).isEqualTo(3 - accepted);
+                assertThat(confirmation.path("notional").asDouble()).isEqualTo(21.0 * accepted);
+            }
+        try (var client = grpc("UploadTrades", "20000")) {
+            client.say(trades.getFirst());
+            client.say(trades.getFirst().replace("2", "-2"));
+            var end = client.next("status");
+            assertThat(end.path("status").asInt()).isEqualTo(INVALID_ARGUMENT);
+            assertThat(end.path("details").asText()).contains("1").contains("quantity");
+        }
+    }
+
+    @Test void grpc_js_is_told_of_a_fill_before_and_after_its_half_close() throws Exception {
+        serve("lab09");
+        feed.publish("BTC", 90, 100);
+        try (var client = grpc("TradeStream")) {
+            client.say(order("now", 100));
+            assertThat(client.next("message").at("/message/accepted/order_id").asText())
+                .isEqualTo("now");
+            assertThat(client.next("message").at("/message/filled/quote_id").asInt()).isEqualTo(1);
+            client.say(order("later", 80));
+            assertThat(client.next("message").at("/message/accepted/order_id").asText())
+                .isEqualTo("later");
+            client.say("end");
+            feed.publish("BTC", 70, 80);
+            var filled = client.next("message").at("/message/filled");
+            assertThat(filled.path("order_id").asText()).isEqualTo("later");
+            assertThat(filled.path("price").asDouble()).isEqualTo(80);
+            assertThat(client.next("status").path("status").asInt()).isZero();
+        }
+    }
+
+    private static String order(String id, int limit) {
+        return """
+            {"order_id":"%s","symbol":"BTC","quantity":5,"side":"BUY","limit":%d}"""
+            .formatted(id, limit);
+    }
+
+    @Test void buf_curl_finds_the_service_by_reflection_and_gets_quotes_and_statuses()
+            throws Exception {
+        serve("lab07");
+        feed.publish("BTC", 1, 2);
+        assertThat(buf("GetQuote", "{\"id\":1}")).contains("\"symbol\": \"BTC\"");
+        assertThat(buf("SubscribeQuotes", "{}")).contains("invalid_argument");
+        assertThat(buf("SubscribeQuotes", "{\"symbols\":[\"XXX\"]}"))
+            .contains("not_found").contains("XXX");
+    }
+
+    @Test void buf_curl_uploads_trades_and_trades() throws Exception {
+        serve("lab08");
+        assertThat(buf("UploadTrades", """
+            {"client_trade_id":"a","symbol":"BTC","quantity":2,"price":3,"side":"BUY"}
+            {"client_trade_id":"b","symbol":"ETH","quantity":1,"price":4,"side":"SELL"}"""))
+            .contains("\"accepted\": \"2\"").contains("\"notional\": 10");
+        server.stop();
+        serve("lab09");
+        feed.publish("BTC", 90, 100);
+        assertThat(buf("TradeStream", order("o", 100))).contains("accepted", "\"price\": 100");
+    }
+
+    /// What `buf curl` prints.
+    private String buf(String method, String messages) throws Exception {
+        try (var buf = ForeignClient.start("node_modules/@bufbuild/buf/bin/buf", "curl",
+                "--http2-prior-knowledge", "--protocol", "grpc", "-d", messages,
+                url("/market.v1.MarketData/" + method))) {
+            return buf.output();
+        }
+    }
+
+    private ForeignClient grpc(String method, String... deadline) throws Exception {
+        return ForeignClient.start("grpc.mjs", Stream.concat(
+            Stream.of("127.0.0.1:" + server.port(), method), Stream.of(deadline))
+            .toArray(String[]::new));
+    }
+
+    private static List<Long> ids(ForeignClient client, int count) throws Exception {
+        var ids = new ArrayList<Long>();
+        while (ids.size() < count)
+            ids.add(client.next("message").at("/message/id").asLong());
+        return ids;
     }
 
     private static String chromium() { return ForeignClient.program("chromium", "chromium"); }

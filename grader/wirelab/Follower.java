@@ -45,7 +45,7 @@ public final class Follower implements AutoCloseable {
     /// What was delivered, once it is at least `count` values; fails if they don't come, or if the
     /// client ends.
     public synchronized List<JsonNode> values(int count) {
-        var limit = delivered.isEmpty() ? Checks.SOON.plus(following.startup()) : Checks.SOON;
+        var limit = delivered.isEmpty() ? patience() : Checks.SOON;
         var deadline = Deadline.in(limit);
         while (delivered.size() < count) {
             if (following.ended().isPresent() || deadline.passed())
@@ -61,6 +61,9 @@ public final class Follower implements AutoCloseable {
     public List<Long> ids(int count) {
         return values(count).stream().map(value -> value.path("id").asLong()).toList();
     }
+
+    /// How long the first that is seen of it may take: its start is no promise of the lab's.
+    public Duration patience() { return Checks.SOON.plus(following.startup()); }
 
     /// How it ended, if it did by itself.
     public Optional<List<String>> ended() { return following.ended(); }

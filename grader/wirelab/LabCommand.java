@@ -138,7 +138,8 @@ final class LabCommand implements Callable<Integer> {
                     new Lab.Start(url, after, Duration.ofMillis(every), token, symbols, count),
                     value -> print(value, stdin));
             } catch (IllegalStateException | UnsupportedOperationException | IOException ended) {
-                System.err.println("The client ended: " + ended.getMessage());
+                System.err.println("The client ended: " + ended.getClass().getSimpleName() + ": "
+                    + ended.getMessage());
                 return 1;
             }
             return 0;

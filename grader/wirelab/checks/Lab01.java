@@ -195,12 +195,13 @@ public class Lab01 extends Checks {
             return pages.dispatch(request);
         }));
 
-        try (var _ = follow(server, 0, every)) {
+        try (var client = follow(server, 0, every)) {
             // The tap sees a pause begin before the client does, and end after: it never looks
             // shorter than it was.
             Predicate<List<Long>> random = pauses -> pauses.stream().anyMatch(pause -> pause < 16)
                 && pauses.stream().anyMatch(pause -> pause > 22);
-            var pauses = eventually(this::pauses, seen -> random.test(seen) || most.get() > 1);
+            var pauses = eventually(client.patience(), this::pauses,
+                seen -> random.test(seen) || most.get() > 1);
             assertThat(random.test(pauses) && most.get() == 1)
                 .as(promise("pauses at random between 10 and 30 ms, with every = 20 ms", "lab text",
                     "clients that were started together stay in step without jitter"))

@@ -502,15 +502,19 @@ public class Lab05 extends Checks {
             for (var i = 1; i < 6; i++) client.ids(i);
             assertIds(client.ids(6)).areExactly(ids(1, 6));
             var pauses = eventually(this::pauses, all -> all.size() >= least.size());
+            var late = 0;
             for (var i = 0; i < least.size(); i++) {
                 promise("at least %d ms before try %d".formatted(least.get(i), i + 2),
                     "WHATWG HTML §9.2.3", i < 4 || i > 6
                     ? "the server knows how many come back at once: retry says when"
                     : "a thousand clients that try again at once keep a server down");
-                assertThat(pauses.size() > i && pauses.get(i) >= least.get(i)
-                    && pauses.get(i) < least.get(i) + 2_000)
+                assertThat(pauses.size() > i && pauses.get(i) >= least.get(i))
                     .overridingErrorMessage("pauses of %s ms", pauses).isTrue();
+                if (pauses.get(i) > least.get(i) + 2_000) late++;
             }
+            assertThat(late).as(promise("no more than 2 s longer than that, but for one try",
+                "WHATWG HTML §9.2.3", "who comes back too late misses what the log drops"))
+                .overridingErrorMessage("pauses of %s ms", pauses).isLessThan(2);
             assertThat(pauses.subList(0, 4).stream().anyMatch(pause -> pause < 500))
                 .as(promise("10–20 ms before each of the tries 2–5", "WHATWG HTML §9.2.3",
                     "the server wants its clients back soon: retry says when"))
@@ -522,22 +526,23 @@ public class Lab05 extends Checks {
     void the_pauses_of_clients_that_met_one_outage_differ_at_random() throws IOException {
         var server = serve(asked -> asked.lastEventId().equals("none")
             ? ended("retry: 400\n\n" + event(1)) : held(""));
-        var pauses = Stream.generate(() -> pauses(server, 24)).limit(4)
+        var pauses = Stream.generate(() -> pauses(server, 12)).limit(6)
             .filter(all -> spread(all) > 100 || all.getFirst() < 400).findFirst();
 
         assertThat(pauses.isPresent() && pauses.get().getFirst() >= 400)
-            .as(promise("24 pauses between 400 and 800 ms, at random", "lab text",
+            .as(promise("12 pauses between 400 and 800 ms, at random", "lab text",
                 "clients that met one outage come back in step without jitter"))
             .overridingErrorMessage("%s", pauses.map(all -> "pauses of " + all + " ms")
-                .orElse("4 times 24 clients came back in step")).isTrue();
+                .orElse("6 times 12 clients came back in step")).isTrue();
     }
 
     /// How long each of so many clients waits before its second try, milliseconds; sorted.
     private List<Long> pauses(MockWebServer server, int clients) {
         var taps = Stream.generate(() -> tap(server)).limit(clients).toList();
         var started = taps.stream().map(tap -> follow(new Lab.Start(tap.url(), 0))).toList();
-        var tries = taps.stream().map(tap -> eventually(tap::exchanges, all -> all.size() > 1))
-            .toList();
+        var patience = started.getFirst().patience();
+        var tries = taps.stream().map(tap -> eventually(patience, tap::exchanges,
+            all -> all.size() > 1)).toList();
         started.forEach(Follower::close);
         promise("two tries of each of " + clients + " clients", "lab text");
         assertThat(tries.stream().filter(all -> all.size() > 1).count()).isEqualTo(clients);

@@ -727,7 +727,7 @@ public class Lab06 extends Checks {
         var host = new Host(number -> number < 2 ? Fate.CLOSED : Fate.UNKNOWN);
         try (var client = follow(new Lab.Start(tap(serve(host)).url(), 0))) {
             promise("another try after close code 1011, twice", "lab text");
-            host.visit(2, client);
+            for (var number = 0; number < 3; number++) host.visit(number, client);
             promise("the end after close code 4401", "lab text",
                 "the same token will be as wrong in a second");
             assertThat(eventually(client::ended, Optional::isPresent).isPresent())
@@ -812,11 +812,12 @@ public class Lab06 extends Checks {
 
         /// The connection of the client with this number, as soon as it comes.
         Visit visit(int number, Follower client) {
-            var came = eventually(visits::size,
+            var limit = number == 0 ? client.patience() : SOON;
+            var came = eventually(limit, visits::size,
                 count -> count > number || client.ended().isPresent());
             assertThat(visits.size()).overridingErrorMessage("connection %d, but not %d%s", came,
                 number + 1, client.ended().map(how -> ": " + String.join(" ", how))
-                    .orElse(" within 5 s")).isGreaterThan(number);
+                    .orElse(" within " + limit.toSeconds() + " s")).isGreaterThan(number);
             return visits.get(number);
         }
 
