@@ -17,7 +17,7 @@ final class ForeignClient implements AutoCloseable {
 
     private final Process process;
     private final BlockingQueue<String> lines = new LinkedBlockingQueue<>();
-    private final Thread reader = Thread.ofVirtual().unstarted(this::read);
+    private final Thread reader = Thread.ofPlatform().daemon().unstarted(this::read);
 
     private ForeignClient(Process process) {
         this.process = process;

@@ -162,7 +162,8 @@ final class Forked implements Subject {
             } catch (IOException cause) {
                 throw new Died(List.of("it can't be started: " + cause.getMessage()));
             }
-            Thread.ofVirtual().name("output").start(() -> read(line));
+            // Reading a pipe keeps a virtual thread's carrier, and many clients are read at once.
+            Thread.ofPlatform().daemon().name("output").start(() -> read(line));
         }
 
         private void read(Consumer<String> line) {
