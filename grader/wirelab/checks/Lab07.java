@@ -176,13 +176,17 @@ public class Lab07 extends RpcChecks {
 
     // ---- what is refused
 
-    /// The status of a stream that should be refused at once.
-    private String refused(long after, String... symbols) {
+    /// Fails unless a stream is refused at once with a status that begins so.
+    ///
+    /// @param names what must be in its description
+    private void assertRefused(String beginning, List<?> names, long after, String... symbols) {
         var stream = subscribe(after, symbols);
         var said = stream.said();
-        assertThat(stream.messages().size()).overridingErrorMessage(
-            "%d quotes, then status %s", stream.messages().size(), said).isZero();
-        return said;
+        var words = Pattern.compile("[^\\p{Alnum}]+").splitAsStream(said).toList();
+        assertThat(said.startsWith(beginning) && stream.messages().isEmpty()
+            && names.stream().allMatch(name -> words.contains("" + name)))
+            .overridingErrorMessage("%sstatus %s", stream.messages().isEmpty() ? ""
+                : stream.messages().size() + " quotes, then ", said).isTrue();
     }
 
     @Test @Order(4) @Tag("TODO-3")
@@ -192,35 +196,31 @@ public class Lab07 extends RpcChecks {
         promise("INVALID_ARGUMENT \"symbols: …\" to a request without symbols",
             "gRPC status codes: INVALID_ARGUMENT", "UNKNOWN tells a client nothing: it can only "
                 + "try again; and the description is for the person who has to mend it");
-        assertThat(refused(newest)).startsWith("INVALID_ARGUMENT \"symbols: ");
+        assertRefused("INVALID_ARGUMENT \"symbols: ", List.of(), newest);
         for (var after : List.of(-1L, Long.MIN_VALUE)) {
             promise("INVALID_ARGUMENT \"after_id: …\" to after_id " + after,
                 "gRPC status codes: INVALID_ARGUMENT");
-            assertThat(refused(after, "BTC")).startsWith("INVALID_ARGUMENT \"after_id: ");
+            assertRefused("INVALID_ARGUMENT \"after_id: ", List.of(), after, "BTC");
         }
         var unknown = symbol();
         for (var symbols : List.of(List.of(unknown), List.of("BTC", unknown, "ETH"))) {
             promise("NOT_FOUND with '" + unknown + "' to symbols " + symbols,
                 "gRPC status codes: NOT_FOUND", "silence would look like a quiet market");
-            assertThat(refused(newest, symbols.toArray(String[]::new))).startsWith("NOT_FOUND \"")
-                .contains(unknown);
+            assertRefused("NOT_FOUND \"", List.of(unknown), newest,
+                symbols.toArray(String[]::new));
         }
-        publish(unknown);
-        var stream = subscribe(newest, unknown);
-        promise("quotes of '" + unknown + "', now that one was published", "lab text");
-        stream.replies(1);
-        stream.cancel();
         assertForgotten(before, "after streams that were refused");
-        promise("a stream that is served after others were refused", "lab text");
-        subscribe(newest, "EUR", unknown).replies(1);
+        publish(unknown);
+        promise("quotes of '" + unknown + "', now that one was published", "lab text");
+        subscribe(newest, unknown).replies(1);
     }
 
     /// Nobody listens any more, and publishing goes well.
     private void assertForgotten(int before, String when) {
-        var left = eventually(this::listeners, n -> n == before) - before;
+        var left = eventually(this::listeners, n -> n <= before) - before;
         assertThat(left).as(promise("0 listeners " + when, "lab text",
             "each one that is left costs time with every quote, for ever"))
-            .overridingErrorMessage("listeners: %d", left).isZero();
+            .overridingErrorMessage("listeners: %d", left).isLessThanOrEqualTo(0);
         publish("BTC");
     }
 
@@ -237,8 +237,7 @@ public class Lab07 extends RpcChecks {
             promise("OUT_OF_RANGE with " + oldest + " and " + newest + " to after_id " + id
                 + ", since " + oldest + "–" + newest + " are kept",
                 "gRPC status codes: OUT_OF_RANGE", "else quotes are lost, and nobody knows");
-            assertThat(refused(id, "BTC", "ETH")).startsWith("OUT_OF_RANGE \"after_id: ")
-                .containsPattern("\\b" + oldest + "\\b").containsPattern("\\b" + newest + "\\b");
+            assertRefused("OUT_OF_RANGE \"after_id: ", List.of(oldest, newest), id, "BTC", "ETH");
         }
         assertForgotten(before, "after streams that were refused");
         publish("BTC");
@@ -272,7 +271,9 @@ public class Lab07 extends RpcChecks {
             promise("3 listeners until the deadline, " + deadline.toMillis() + " ms", "lab text");
             var most = eventually(deadline, this::listeners, n -> n == before + 3) - before;
             promise("status DEADLINE_EXCEEDED to each stream", "gRPC status codes");
-            for (var stream : streams) assertThat(stream.said()).startsWith("DEADLINE_EXCEEDED");
+            for (var stream : streams)
+                assertThat(stream.said().startsWith("DEADLINE_EXCEEDED"))
+                    .overridingErrorMessage("status %s", stream.said()).isTrue();
             var ended = streams.stream().mapToLong(Call::endedAt).max().orElseThrow();
             left = most == 3 ? leftAfter(ended, before) : left;
             if (left.toMillis() > SOON.toMillis() - 100) break;
@@ -421,7 +422,8 @@ public class Lab07 extends RpcChecks {
             + "each client fills the memory");
         var said = eventually(() -> live.ended() || live.count() >= many, done -> done)
             && live.ended() ? live.said() : live.count() + " quotes, and no status";
-        assertThat(said).startsWith("OUT_OF_RANGE \"after_id: ");
+        assertThat(said.startsWith("OUT_OF_RANGE \"after_id: "))
+            .overridingErrorMessage("%s", said).isTrue();
         var ids = ids(live.messages());
         promise("before that the quotes that had been sent, without a gap", "lab text");
         assertIds(ids).areExactly(wanted.subList(0, Math.min(ids.size(), many)));
@@ -482,9 +484,9 @@ public class Lab07 extends RpcChecks {
         promise("UNAVAILABLE to each stream, at once, with the server's own words",
             "gRPC status codes: UNAVAILABLE", "it tells: come back, here or elsewhere; a server "
                 + "that only closes the connection waits first for streams that never end");
-        for (var stream : streams) assertThat(stream.said()).startsWith("UNAVAILABLE")
-            .doesNotContainIgnoringCase("GOAWAY").doesNotContain("Network closed")
-            .doesNotContain("shutdownNow");
+        for (var stream : streams) assertThat(stream.said().startsWith("UNAVAILABLE")
+            && Stream.of("GOAWAY", "shutdown", "closed", "io exception").noneMatch(
+                stream.said()::contains)).overridingErrorMessage("%s", stream.said()).isTrue();
     }
 
     @Test @Order(13) @Tag("TODO-9")
@@ -676,7 +678,9 @@ public class Lab07 extends RpcChecks {
     }
 
     @Test @Order(16) @Tag("TODO-10") @Tag("client")
-    void client_cancels_a_stream_that_it_no_longer_reads() throws IOException {
+    void client_reads_no_faster_than_its_sink_and_cancels_what_it_reads_no_more()
+            throws IOException {
+        assertSlow();
         var host = new Host();
         try (var client = follow(host)) {
             client.refuseOnce(2);
@@ -684,15 +688,39 @@ public class Lab07 extends RpcChecks {
             promise("after_id 1 when the sink failed on quote 2", "lab text",
                 "what the sink did not take must come again");
             var next = host.visit(1, client);
-            assertThat(next.after()).isEqualTo(1);
+            assertThat(next.after()).overridingErrorMessage("after_id %d", next.after())
+                .isEqualTo(1);
             promise("the first stream cancelled when the sink failed", "lab text",
                 "a stream that nobody reads goes on, here and at the server, until its deadline");
-            assertThat(eventually(() -> refused.cancelled, done -> done)).isTrue();
+            assertThat(eventually(() -> refused.cancelled, done -> done))
+                .overridingErrorMessage("still open after %d s", SOON.toSeconds()).isTrue();
             next.say(2, 3);
             assertIds(client.ids(3)).areExactly(ids(1, 3));
             client.close();
             promise("the stream cancelled when the client's thread is interrupted", "lab text");
-            assertThat(eventually(() -> next.cancelled, done -> done)).isTrue();
+            assertThat(eventually(() -> next.cancelled, done -> done))
+                .overridingErrorMessage("still open after %d s", SOON.toSeconds()).isTrue();
+        }
+    }
+
+    /// A client whose sink doesn't return slows the server.
+    private void assertSlow() throws IOException {
+        var host = new Host();
+        var text = "x".repeat(100_000);
+        var most = 200;
+        try (var client = follow(host)) {
+            client.hold();
+            var visit = host.visit(0, client);
+            var said = 0;
+            while (said < most && eventually(Duration.ofMillis(said < 5 ? 2_000 : 150),
+                visit.client::isReady, ready -> ready)) visit.say(++said, text);
+            assertThat(said).as(promise("no more than HTTP/2's window takes, while the sink takes "
+                + "its time", "lab text", "what is read before the sink is done with the last one "
+                + "piles up in the client's memory"))
+                .overridingErrorMessage("more than %d MB taken", said / 10).isLessThan(most);
+            client.goOn();
+            promise("all " + said + " quotes when the sink goes on", "lab text");
+            assertIds(client.ids(said)).areExactly(ids(1, said));
         }
     }
 
@@ -726,8 +754,8 @@ public class Lab07 extends RpcChecks {
 
     @Test @Order(18) @Tag("TODO-12") @Tag("client")
     void client_backs_off_further_each_time_and_by_chance() throws IOException {
-        // Of each client, after 1, 2 and 3 streams without a quote. A busy machine makes all of them
-        // longer.
+        // Of each client, after 1, 2 and 3 streams without a quote. A busy machine makes all
+        // of them longer.
         var pauses = new ArrayList<List<Long>>();
         var grows = false;
         var chance = false;
@@ -802,27 +830,6 @@ public class Lab07 extends RpcChecks {
                 .overridingErrorMessage("%d streams%s", host.visits.size(), end.map(how ->
                     ", then " + String.join(" ", how)).orElse(" and no end")).isTrue();
             return String.join(" ", end.orElseThrow());
-        }
-    }
-
-    @Test @Order(21) @Tag("TODO-10") @Tag("client")
-    void client_with_a_slow_sink_slows_the_server() throws IOException {
-        var host = new Host();
-        var text = "x".repeat(100_000);
-        var most = 200;
-        try (var client = follow(host)) {
-            client.hold();
-            var visit = host.visit(0, client);
-            var said = 0;
-            while (said < most && eventually(Duration.ofMillis(said < 5 ? 2_000 : 150),
-                visit.client::isReady, ready -> ready)) visit.say(++said, text);
-            assertThat(said).as(promise("no more than HTTP/2's window takes, while the sink takes "
-                + "its time", "lab text", "what is read before the sink is done with the last one "
-                + "piles up in the client's memory"))
-                .overridingErrorMessage("%d MB taken", said / 10).isLessThan(most);
-            client.goOn();
-            promise("all " + said + " quotes when the sink goes on", "lab text");
-            assertIds(client.ids(said)).areExactly(ids(1, said));
         }
     }
 }
