@@ -63,9 +63,10 @@ import wirelab.Lab;
 /// - Subscribes with `after` as `after_id`, and gives each quote to `sink`, once and in order.
 /// - Each stream has a deadline of its own, 60 s from its beginning. Without one, a client waits
 ///   for ever for a server whose network is gone.
-/// - A stream ended with UNAVAILABLE or DEADLINE_EXCEEDED → it subscribes again, after the last id
-///   that `sink` took (it returned). OUT_OF_RANGE → it subscribes again with `after_id` 0: what the
-///   feed has dropped is lost, it goes on with the oldest that is kept.
+/// - A stream ended with UNAVAILABLE, DEADLINE_EXCEEDED, or CANCELLED (so it looks when a server is
+///   killed: RST_STREAM) → it subscribes again, after the last id that `sink` took (it returned).
+///   OUT_OF_RANGE → it subscribes again with `after_id` 0: what the feed has dropped is lost, it
+///   goes on with the oldest that is kept.
 /// - `sink` throws → the stream counts as broken before that quote. It is cancelled, so that the
 ///   server works no more for nobody, and the client subscribes again.
 /// - Before each further try it waits, a random time from 0 to min(5 s, 50 ms × 2^n). n is how many

@@ -678,13 +678,16 @@ public class Lab07 extends RpcChecks {
                 "what the feed has dropped won't come back: the same again gets the same answer");
             assertAsks(host, client, 3, 0).end(Status.UNAVAILABLE);
             promise("after_id 0, since no quote came", "lab text");
-            assertAsks(host, client, 4, 0).say(51, 52);
+            assertAsks(host, client, 4, 0).say(51, 51).end(Status.CANCELLED);
+            promise("after_id 51 after CANCELLED", "lab text",
+                "it didn't cancel: the server was killed in the middle of the stream");
+            assertAsks(host, client, 5, 51).say(52, 52);
             promise("quotes 8, 9, 10, 51, 52", "lab text");
             assertIds(client.ids(5)).areExactly(List.of(8L, 9L, 10L, 51L, 52L));
             tap.cut();
             promise("after_id 52 after its connection broke", "lab text",
                 "gRPC says UNAVAILABLE to that, too");
-            assertAsks(host, client, 5, 52);
+            assertAsks(host, client, 6, 52);
         }
     }
 
