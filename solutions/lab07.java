@@ -37,7 +37,9 @@ import wirelab.Lab;
 /// - Refused at once, with a description for whoever reads it:
 ///   - no symbol → INVALID_ARGUMENT; begins with `symbols: `
 ///   - `after_id` below 0 → INVALID_ARGUMENT; begins with `after_id: `
-///   - a symbol that is not known ([MarketService#knows]) → NOT_FOUND; names the symbol
+///   - a symbol that is not known ([MarketService#knows]) → NOT_FOUND; names the symbol, of a long
+///     one no more than the beginning: a description is part of the trailers, and clients take 8
+///     KiB of those
 ///   - quotes after `after_id` have been dropped by the feed, of whatever symbol, or `after_id` is
 ///     above the newest id → OUT_OF_RANGE; begins with `after_id: `, names the oldest and the
 ///     newest id that are kept, and says how to go on.
@@ -123,9 +125,15 @@ class lab07 {
             if (request.getAfterId() < 0) return Status.INVALID_ARGUMENT
                 .withDescription("after_id: " + request.getAfterId() + ", must be from 0");
             for (var symbol : request.getSymbolsList()) if (!knows(symbol)) return Status.NOT_FOUND
-                .withDescription("symbols: '" + symbol + "' is not known; BTC, ETH, SOL, EUR are, "
-                    + "and what was ever published");
+                .withDescription("symbols: '" + shortened(symbol) + "' is not known; BTC, ETH, SOL, "
+                    + "EUR are, and what was ever published");
             return outside(request.getAfterId(), feed);
+        }
+
+        /// The beginning of a text that is long.
+        private static String shortened(String text) {
+            // A description is part of the trailers, for which a client takes 8 KiB, or less.
+            return text.length() <= 40 ? text : text.substring(0, 40) + "…";
         }
 
         private void open(Subscription subscription) {

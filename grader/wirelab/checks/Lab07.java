@@ -230,6 +230,9 @@ public class Lab07 extends RpcChecks {
             assertRefused("NOT_FOUND \"", List.of(unknown), newest,
                 symbols.toArray(String[]::new));
         }
+        promise("NOT_FOUND to a symbol of 20,000 characters, too", "lab text",
+            "a client takes 8 KiB of trailers, and the description is part of them");
+        assertRefused("NOT_FOUND \"", List.of(), newest, symbol() + "x".repeat(20_000));
         assertForgotten(before, "after streams that were refused");
         publish(unknown);
         promise("quotes of '" + unknown + "', now that one was published", "lab text");
