@@ -125,8 +125,8 @@ class lab07 {
             if (request.getAfterId() < 0) return Status.INVALID_ARGUMENT
                 .withDescription("after_id: " + request.getAfterId() + ", must be from 0");
             for (var symbol : request.getSymbolsList()) if (!knows(symbol)) return Status.NOT_FOUND
-                .withDescription("symbols: '" + shortened(symbol) + "' is not known; BTC, ETH, SOL, "
-                    + "EUR are, and what was ever published");
+                .withDescription("symbols: '" + shortened(symbol) + "' is not known; BTC, ETH, "
+                    + "SOL, EUR are, and what was ever published");
             return outside(request.getAfterId(), feed);
         }
 
