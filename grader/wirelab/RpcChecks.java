@@ -146,8 +146,13 @@ public abstract class RpcChecks extends Checks {
 
     /// A server of ours on 127.0.0.1, whose calls stand in the transcript.
     protected Server serve(BindableService service) throws IOException {
+        return serve(service, NettyServerBuilder.DEFAULT_FLOW_CONTROL_WINDOW);
+    }
+
+    /// @param window bytes of a call that a client may send before the server has asked for them
+    protected Server serve(BindableService service, int window) throws IOException {
         var server = NettyServerBuilder.forAddress(new InetSocketAddress("127.0.0.1", 0))
-            .addService(ServerInterceptors.intercept(service, new Rpc.Server(calls::add)))
+            .flowControlWindow(window).addService(ServerInterceptors.intercept(service, new Rpc.Server(calls::add)))
             .executor(Executors.newVirtualThreadPerTaskExecutor()).build().start();
         watch(server::shutdownNow);
         return server;
