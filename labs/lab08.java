@@ -50,12 +50,12 @@ import wirelab.Lab;
 ///   books all of them and the other one finds duplicates.
 /// - The ids of the last `REMEMBERED_TRADES` (setting, default 1000000) booked trades are
 ///   remembered, no more; an older one is new again.
-/// - Each trade is worked on when it comes, by `work`, which is given: it takes `TRADE_WORK_MS`
-///   (setting, default 0) and calls back from another thread. The server asks for the next trade
-///   only then. So a client can't be faster than the server: what it has sent meanwhile waits in
-///   HTTP/2's window (RFC 9113 §5.2), and it isn't ready for more. The window is 64 KiB
-///   (65,536 or HTTP/2's own 65,535 bytes) for each call: gRPC for Java begins with 1 MiB, and lets
-///   it grow up to 8 MiB.
+/// - The server works on one trade of an upload at a time, with `work`, which is given: it takes
+///   `TRADE_WORK_MS` (setting, default 0) and calls back from another thread. Only then does the
+///   server ask for the next trade. So a client can't be faster than the server: what it has sent
+///   meanwhile waits in HTTP/2's window (RFC 9113 §5.2), and it isn't ready for more. The window is
+///   64 KiB (65,536 bytes, or HTTP/2's own 65,535) for each call: gRPC for Java begins with 1 MiB,
+///   and lets it grow up to 8 MiB.
 /// - Calls share nothing but the booked ids.
 /// - An upload holds one of the feed's listeners while it is open, in place of what it would hold
 ///   elsewhere, a file or a transaction; `Health` counts them. However it ends, even half-closed

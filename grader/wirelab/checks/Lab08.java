@@ -224,23 +224,23 @@ public class Lab08 extends RpcChecks {
     @Test @Order(7) @Tag("TODO-3")
     void of_two_uploads_of_the_same_trades_one_books_all_of_them() {
         var channel = quietConnection();
-        for (var round = 0; round < 3; round++) {
-            var trades = trades(500);
-            var calls = Stream.generate(() -> upload(channel)).limit(4).toList();
+        for (var round = 0; round < 2; round++) {
+            var trades = trades(80);
+            var calls = Stream.generate(() -> upload(channel)).limit(24).toList();
             for (var trade : trades) calls.forEach(call -> call.send(trade));
             // Meanwhile the server takes those of the others.
             var other = upload(channel);
-            trades(500).forEach(other::send);
-            promise(shown(500, 0, 1500), "lab text");
-            assertAnswer(other.halfClose(), shown(500, 0, 1500));
+            trades(200).forEach(other::send);
+            promise(shown(200, 0, 600), "lab text");
+            assertAnswer(other.halfClose(), shown(200, 0, 600));
             calls.forEach(Call::halfClose);
 
-            promise("500 accepted in one of 4 uploads of the same 500 trades at the same moment, "
-                + "500 duplicates in each of the others", "lab text",
+            promise("80 accepted in one of 24 uploads of the same 80 trades at the same moment, 80 "
+                + "duplicates in each of the others", "lab text",
                 "two threads that look first and book then both find a trade new");
-            var answers = calls.stream().map(Lab08::answer).sorted().toList();
-            assertThat(answers).isEqualTo(List.of(shown(0, 500, 0), shown(0, 500, 0),
-                shown(0, 500, 0), shown(500, 0, 1500)));
+            var answers = calls.stream().map(Lab08::answer)
+                .filter(answer -> !answer.equals(shown(0, 80, 0))).toList();
+            assertThat(answers).isEqualTo(List.of(shown(80, 0, 240)));
         }
     }
 
@@ -345,7 +345,7 @@ public class Lab08 extends RpcChecks {
         var call = upload(connection());
         var sent = 0;
         var started = System.nanoTime();
-        while (sent < 4 * WINDOW && eventually(Duration.ofMillis(150), call::isReady, is -> is)) {
+        while (sent < 8 * WINDOW && eventually(Duration.ofMillis(120), call::isReady, is -> is)) {
             call.send(trade);
             sent += size;
         }
@@ -358,7 +358,7 @@ public class Lab08 extends RpcChecks {
             "RFC 9113 §5.2",
             "what the server takes before it has time for it piles up in its memory"))
             .overridingErrorMessage("%,d bytes in %,d ms, and ready for more", sent, took)
-            .isLessThan((int) Math.min(fair, 4 * WINDOW));
+            .isLessThan((int) fair);
         promise("OK and an answer when the server has worked on all", "lab text",
             "it must ask for the next trade each time that it is done with one");
         assertAnswer(upload(trades(3)).halfClose(), shown(3, 0, 9));
