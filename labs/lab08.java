@@ -205,8 +205,8 @@ class lab08 {
 
         /// The client half-closed.
         @Override public void onCompleted() {
-            // TODO 1 too: complete(), GRACE ms from now: see CompletableFuture.delayedExecutor. For now
-            // each upload is one trade of no value.
+            // TODO 1 too: complete(), GRACE ms from now: see CompletableFuture.delayedExecutor. For
+            // now each upload is one trade of no value.
             client.onNext(confirmation(1, 0, 0));
             client.onCompleted();
         }
