@@ -62,6 +62,9 @@ public final class Follower implements AutoCloseable {
         return values(count).stream().map(value -> value.path("id").asLong()).toList();
     }
 
+    /// How long the first that is seen of it may take: its start is no promise of the lab's.
+    public Duration patience() { return Checks.SOON.plus(following.startup()); }
+
     /// How it ended, if it did by itself.
     public Optional<List<String>> ended() { return following.ended(); }
 
