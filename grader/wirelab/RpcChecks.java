@@ -146,9 +146,16 @@ public abstract class RpcChecks extends Checks {
 
     /// A server of ours on 127.0.0.1, whose calls stand in the transcript.
     protected Server serve(BindableService service) throws IOException {
-        var server = NettyServerBuilder.forAddress(new InetSocketAddress("127.0.0.1", 0))
+        return serve(service, UnaryOperator.identity());
+    }
+
+    /// @param settings sets what is special about it
+    protected Server serve(BindableService service, UnaryOperator<NettyServerBuilder> settings)
+            throws IOException {
+        var builder = NettyServerBuilder.forAddress(new InetSocketAddress("127.0.0.1", 0))
             .addService(ServerInterceptors.intercept(service, new Rpc.Server(calls::add)))
-            .executor(Executors.newVirtualThreadPerTaskExecutor()).build().start();
+            .executor(Executors.newVirtualThreadPerTaskExecutor());
+        var server = settings.apply(builder).build().start();
         watch(server::shutdownNow);
         return server;
     }

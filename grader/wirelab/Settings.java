@@ -19,7 +19,10 @@ public record Settings(Map<String, String> variables) {
         "ALLOW_LOOPBACK", "1",
         "HEARTBEAT_MS", "15000",
         "AUTH_TIMEOUT_MS", "10000",
-        "PING_MS", "15000"));
+        "PING_MS", "15000")).with(Map.of(
+        "UPLOAD_TRADES", "100000",
+        "REMEMBERED_TRADES", "1000000",
+        "TRADE_WORK_MS", "0"));
     /// What a lab is examined with: a log that is soon full, and retries within milliseconds. What
     /// ends or disturbs a healthy connection stays as promised; a check that is about such a time
     /// shortens it.
