@@ -592,6 +592,7 @@ public class Lab09 extends RpcChecks {
     @Test @Order(17) @Tag("TODO-10")
     void a_client_may_ping_as_often_as_it_is_permitted_with_and_without_a_call()
             throws IOException {
+        restartWith("KEEPALIVE_MS", "20");
         var permitted = settings().millis("KEEPALIVE_MS");
         try (var idle = new Connection(address()); var busy = new Connection(address())) {
             busy.call();
