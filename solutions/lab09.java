@@ -49,9 +49,10 @@ import wirelab.Lab;
 /// - Quotes come on the threads of their publishers, many at a time. A StreamObserver is not safe
 ///   for that: `onNext` must never run twice at once, nor after the end of the call.
 /// - What a client is not ready for waits: hand gRPC no message while `isReady()` is false, go on
-///   with `setOnReadyHandler`. The server reads on meanwhile: if it waited for the client to read,
-///   and the client for the server, both would wait for ever. But when more than 1,000 events wait,
-///   the call ends with RESOURCE_EXHAUSTED. Other clients notice nothing of it.
+///   with `setOnReadyHandler`; `queued` of `Health` counts what it was handed all the same. The
+///   server reads on meanwhile: if it waited for the client to read, and the client for the server,
+///   both would wait for ever. But when more than 1,000 events wait, the call ends with
+///   RESOURCE_EXHAUSTED. Other clients notice nothing of it.
 /// - Each call has one listener of the feed. However the call ends (OK, cancelled by the client,
 ///   its deadline, its connection, RESOURCE_EXHAUSTED, shutdown), its orders are withdrawn and the
 ///   listener is closed, at once. `Health` counts listeners.
@@ -67,9 +68,9 @@ import wirelab.Lab;
 /// ## The client: `trade(base, count, sink)`
 /// - Sends `count` orders, `order(1)` to `order(count)`, on one call; then half-closes. Gives each
 ///   event to `sink`, in order, and returns when the server has ended the call.
-/// - It never has more than 10 orders without an answer (`accepted` or `rejected`; `filled` is
-///   none), and sends only while `isReady()`. An answer counts when `sink` has returned: who can't
-///   keep up with reading mustn't go on sending.
+/// - As long as there are more to send, 10 orders are without an answer (`accepted` or `rejected`;
+///   `filled` is none), never more; and it sends only while `isReady()`. An answer counts when
+///   `sink` has returned: who can't keep up with reading mustn't go on sending.
 /// - It asks for an event only when `sink` has returned from the one before, so a slow sink slows
 ///   the server, and nothing piles up in between.
 /// - The call has a deadline, of 60 s. Its thread is interrupted → the call is cancelled.
@@ -197,8 +198,11 @@ class lab09 {
             synchronized (this) {
                 if (over) return;
                 remember(quote);
-                open.values().removeIf(order -> matches(order, quote)
-                    && waiting.add(filled(order, quote)));
+                var matching = open.values().stream().filter(order -> matches(order, quote));
+                for (var order : matching.toList()) {
+                    open.remove(order.getOrderId());
+                    waiting.add(filled(order, quote));
+                }
                 flush();
             }
         }
@@ -400,7 +404,7 @@ class lab09 {
                 var status = end.get();
                 if (status != Status.OK)
                     throw new IllegalStateException("TradeStream ended: " + status.getCode() + ", "
-                        + status.getDescription());
+                        + status.getDescription(), status.getCause());
             } catch (ExecutionException never) {
                 throw new IllegalStateException(never);
             }

@@ -15,6 +15,9 @@ import wirelab.RpcChecks;
 public class Lab09 extends RpcChecks {
     private static final int OPEN = 500;
     private static final int WAITING = 1_000;
+    /// How many calls are opened while quotes come, and how many come to each.
+    private static final int OPENINGS = 60;
+    private static final int QUOTES = 3;
 
     private Call<TradeOrder, TradeEvent> trade() {
         return call(MarketDataGrpc.getTradeStreamMethod());
@@ -28,9 +31,13 @@ public class Lab09 extends RpcChecks {
 
     /// A symbol that no other claim uses. Its quote is 99 to 101.
     private String symbol() {
-        var symbol = "X" + Long.toString(ThreadLocalRandom.current().nextLong(1L << 40), 36);
+        var symbol = name();
         publish(symbol, 99, 101);
         return symbol;
+    }
+
+    private static String name() {
+        return "X" + Long.toString(ThreadLocalRandom.current().nextLong(1L << 40), 36);
     }
 
     private static TradeOrder order(String id, String symbol, long quantity, Side side,
@@ -265,34 +272,24 @@ public class Lab09 extends RpcChecks {
     }
 
     @Test @Order(9) @Tag("TODO-4")
-    void no_quote_is_missed_while_a_stream_opens() throws InterruptedException {
+    void no_quote_is_missed_while_a_stream_opens() {
         // The longer the log, the longer it takes to look for the latest quotes in it.
         publish(950);
-        var symbols = Stream.generate(this::symbol).limit(Integer.getInteger("x.symbols", 12)).toList();
         var publisher = MarketDataGrpc.newFutureStub(quietConnection());
         var clients = quietConnection();
-        for (var round = 0; round < Integer.getInteger("x.rounds9", 5); round++) {
-            var reset = symbols.stream().map(symbol -> publish(publisher, symbol, 160)).toList();
+        for (var opening = 0; opening < OPENINGS; opening++) {
+            var symbols = Stream.generate(Lab09::name).limit(QUOTES).toList();
             promise("a quote to each PublishQuote", "lab text");
-            for (var quote : reset) assertThat(await(quote)).isEqualTo("OK");
-            // One after the other, not in one go: a quote at each stage of an opening.
-            var publishing = Thread.ofVirtual().start(() -> symbols.forEach(symbol ->
-                await(publish(publisher, symbol, 60))));
-            var calls = new ArrayList<Call<TradeOrder, TradeEvent>>();
-            for (var symbol : symbols) {
-                promise("accepted j", "lab text");
-                calls.add(call(clients, MarketDataGrpc.getTradeStreamMethod(),
-                    CallOptions.DEFAULT, true).send(buy("j", symbol, 1)));
-                calls.getLast().replies(1);
-            }
-            publishing.join();
-            for (var call : calls)
-                for (var symbol : symbols) call.send(buy(symbol, symbol, 60));
-            promise("12 orders accepted and filled on each of 12 calls, opened just when the 12 "
-                + "quotes came that fill them", "lab text",
+            var call = call(clients, MarketDataGrpc.getTradeStreamMethod(), CallOptions.DEFAULT,
+                true);
+            var published = symbols.stream().map(one -> publish(publisher, one, 60)).toList();
+            for (var quote : published) assertThat(await(quote)).isEqualTo("OK");
+            for (var symbol : symbols) call.send(buy(symbol, symbol, 60));
+            promise("3 orders accepted and filled, on a call that was opened just when the quotes "
+                + "came that fill them", "lab text",
                 "look, then listen misses what comes in between: listen first");
-            for (var call : calls) call.replies(1 + 2 * symbols.size());
-            calls.forEach(Call::cancel);
+            call.replies(2 * QUOTES);
+            call.cancel();
         }
     }
 
@@ -320,7 +317,7 @@ public class Lab09 extends RpcChecks {
             .overridingErrorMessage(() -> "status " + call.said()).isFalse();
         publish(symbol, 79, 80);
         promise("k2 filled, then status OK", "lab text");
-        call.replies(6);
+        call.replies(2 * QUOTES);
 
         assertThat(call.said()).isEqualTo("OK");
         assertThat(call.messages()).as(promise("nothing else", "lab text")).hasSize(6);
@@ -346,14 +343,14 @@ public class Lab09 extends RpcChecks {
         inspect(call.messages());
     }
 
-    private static final int ROUNDS = Integer.getInteger("x.rounds", 5);
+    private static final int ROUNDS = 5;
     private static final int EARLY = 40;
-    private static final int LATE = Integer.getInteger("x.late", 50);
-    private static final int WRONG = Integer.getInteger("x.wrong", 50);
+    private static final int LATE = 50;
+    private static final int WRONG = LATE;
     private static final int ORDERS = EARLY + 1 + LATE;
     /// What one id a round ends with. To say it takes milliseconds, in which another thread, if it
     /// may, will say something, too.
-    private static final String LONG = "é".repeat(Integer.getInteger("x.long", 1_900_000));
+    private static final String LONG = "é".repeat(1_900_000);
 
     /// Quotes come while the long order is accepted, and orders while it is filled.
     ///
