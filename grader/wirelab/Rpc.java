@@ -15,7 +15,8 @@ final class Rpc {
     private static final int LAST = 4;
 
     private final String method;
-    private final List<String> lines = new ArrayList<>();
+    /// Written only for whoever reads them: a message costs more to print than to send.
+    private final List<Supplier<String>> lines = new ArrayList<>();
 
     private Rpc(MethodDescriptor<?, ?> method, io.grpc.Deadline deadline) {
         this.method = method.getBareMethodName();
@@ -24,9 +25,15 @@ final class Rpc {
                 deadline.timeRemaining(TimeUnit.MILLISECONDS) / 1000.0)));
     }
 
-    private synchronized void add(String line) { lines.add(line); }
+    private void add(String line) { add(() -> line); }
 
-    synchronized List<String> lines() { return List.copyOf(lines); }
+    private void add(String arrow, Object message) { add(() -> arrow + json(message)); }
+
+    private synchronized void add(Supplier<String> line) { lines.add(line); }
+
+    private synchronized List<Supplier<String>> copy() { return List.copyOf(lines); }
+
+    List<String> lines() { return copy().stream().map(Supplier::get).toList(); }
 
     private static String json(Object message) {
         try {
@@ -83,7 +90,7 @@ final class Rpc {
                 }
 
                 @Override public void sendMessage(Q message) {
-                    rpc.add("> " + json(message));
+                    rpc.add("> ", message);
                     super.sendMessage(message);
                 }
 
@@ -103,7 +110,7 @@ final class Rpc {
                 Rpc rpc) {
             return new ForwardingClientCallListener.SimpleForwardingClientCallListener<>(listener) {
                 @Override public void onMessage(R message) {
-                    rpc.add("< " + json(message));
+                    rpc.add("< ", message);
                     super.onMessage(message);
                 }
 
@@ -127,7 +134,7 @@ final class Rpc {
             calls.accept(rpc);
             var recorded = new ForwardingServerCall.SimpleForwardingServerCall<Q, R>(call) {
                 @Override public void sendMessage(R message) {
-                    rpc.add("< " + json(message));
+                    rpc.add("< ", message);
                     super.sendMessage(message);
                 }
 
@@ -139,7 +146,7 @@ final class Rpc {
             return new ForwardingServerCallListener.SimpleForwardingServerCallListener<>(
                 next.startCall(recorded, headers)) {
                 @Override public void onMessage(Q message) {
-                    rpc.add("> " + json(message));
+                    rpc.add("> ", message);
                     super.onMessage(message);
                 }
 

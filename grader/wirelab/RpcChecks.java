@@ -128,9 +128,10 @@ public abstract class RpcChecks extends Checks {
         return quiet;
     }
 
-    /// A connection whose calls are not in the transcript.
+    /// A connection past the tap, whose calls are not in the transcript.
     protected ManagedChannel quietConnection() {
-        var channel = NettyChannelBuilder.forAddress(tapped().getHost(), tapped().getPort())
+        var server = bench.subject.url();
+        var channel = NettyChannelBuilder.forAddress(server.getHost(), server.getPort())
             .usePlaintext().build();
         watch(channel::shutdownNow);
         return channel;

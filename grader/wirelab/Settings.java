@@ -8,21 +8,22 @@ import module java.base;
 /// @param variables name and value of each
 public record Settings(Map<String, String> variables) {
     /// What the labs promise when nobody says otherwise.
-    static final Settings PROMISED = new Settings(Map.of(
-        "FEED_CAPACITY", "10000",
-        "MAX_WAIT_MS", "30000",
-        "WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-        "RETRY_SCHEDULE_MS",
-        "1000,5000,30000,300000,1800000,7200000,18000000,36000000,86400000",
-        "DELIVERY_TIMEOUT_MS", "15000",
-        "WORK_MS", "200",
-        "ALLOW_LOOPBACK", "1",
-        "HEARTBEAT_MS", "15000",
-        "AUTH_TIMEOUT_MS", "10000",
-        "PING_MS", "15000")).with(Map.of(
-        "UPLOAD_TRADES", "100000",
-        "REMEMBERED_TRADES", "1000000",
-        "TRADE_WORK_MS", "0"));
+    static final Settings PROMISED = new Settings(Map.ofEntries(
+        Map.entry("FEED_CAPACITY", "10000"),
+        Map.entry("MAX_WAIT_MS", "30000"),
+        Map.entry("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+        Map.entry("RETRY_SCHEDULE_MS",
+            "1000,5000,30000,300000,1800000,7200000,18000000,36000000,86400000"),
+        Map.entry("DELIVERY_TIMEOUT_MS", "15000"),
+        Map.entry("WORK_MS", "200"),
+        Map.entry("ALLOW_LOOPBACK", "1"),
+        Map.entry("HEARTBEAT_MS", "15000"),
+        Map.entry("AUTH_TIMEOUT_MS", "10000"),
+        Map.entry("PING_MS", "15000"),
+        Map.entry("UPLOAD_TRADES", "100000"),
+        Map.entry("REMEMBERED_TRADES", "1000000"),
+        Map.entry("TRADE_WORK_MS", "0"),
+        Map.entry("KEEPALIVE_MS", "10000")));
     /// What a lab is examined with: a log that is soon full, and retries within milliseconds. What
     /// ends or disturbs a healthy connection stays as promised; a check that is about such a time
     /// shortens it.
