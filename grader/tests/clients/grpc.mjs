@@ -10,7 +10,7 @@ const [target, method, deadline] = process.argv.slice(2);
 const print = value => console.log(JSON.stringify(value));
 const proto = fileURLToPath(new URL('../../../proto/market.proto', import.meta.url));
 // Ids and counts are below 2^53 here.
-const definition = loadSync(proto, { longs: Number, enums: String, oneofs: true });
+const definition = loadSync(proto, { keepCase: true, longs: Number, enums: String, oneofs: true });
 const { MarketData } = grpc.loadPackageDefinition(definition).market.v1;
 const client = new MarketData(target, grpc.credentials.createInsecure());
 const options = deadline ? { deadline: Date.now() + Number(deadline) } : {};
