@@ -170,7 +170,8 @@ public class Lab07 extends RpcChecks {
         var late = new ArrayList<Call<SubscribeRequest, Quote>>();
         var connection = quietConnection();
         late.add(subscribeQuietly(connection, first, symbol));
-        promise("the quotes that are kept", "lab text");
+        promise("all quotes that are kept", "lab text",
+            "who stops while isReady() is false must go on in onReady, see TODO 6");
         for (var stream : late) ids(stream, kept.size() - 1);
         var pouring = CompletableFuture.supplyAsync(() -> Stream.generate(
             () -> publish(symbol, 100)).limit(6).flatMap(List::stream).toList(),
