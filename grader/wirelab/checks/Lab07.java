@@ -289,23 +289,26 @@ public class Lab07 extends RpcChecks {
     void a_deadline_stops_the_work_of_the_server() {
         var before = quiet();
         var newest = publish("BTC").id();
-        var left = Duration.ofDays(1);
-        for (var tries = 0; tries < 4 && left.toMillis() >= GONE; tries++) {
+        var most = 0;
+        var left = SOON;
+        for (var tries = 0; tries < 6 && left.toMillis() >= GONE; tries++) {
+            // A busy machine may be late with what comes first.
             var deadline = Duration.ofMillis(150L << tries);
             var streams = Stream.generate(() -> begin(call(connection(),
                 MarketDataGrpc.getSubscribeQuotesMethod(), CallOptions.DEFAULT.withDeadlineAfter(
                     deadline.toMillis(), TimeUnit.MILLISECONDS), true), request(newest, "BTC")))
                 .limit(3).toList();
-            promise("3 listeners until the deadline, " + deadline.toMillis() + " ms", "lab text");
-            var most = eventually(deadline, this::listeners, n -> n == before + 3) - before;
+            var held = eventually(deadline, this::listeners, n -> n == before + 3) - before;
+            most = Math.max(most, held);
             promise("status DEADLINE_EXCEEDED to each stream", "gRPC status codes");
             for (var stream : streams)
                 assertThat(stream.said().startsWith("DEADLINE_EXCEEDED"))
                     .overridingErrorMessage("status %s", stream.said()).isTrue();
             var ended = streams.stream().mapToLong(Call::endedAt).max().orElseThrow();
-            left = most == 3 ? leftAfter(ended, before) : left;
-            if (left.toMillis() > SOON.toMillis() - 100) break;
+            if (held == 3 && (left = leftAfter(ended, before)).equals(SOON)) break;
         }
+        assertThat(most).as(promise("listeners: 3 before 3 deadlines are over", "lab text"))
+            .overridingErrorMessage("listeners: %d", most).isEqualTo(3);
         assertSoonGone(left, "3 deadlines were over");
         publish("BTC");
     }
@@ -621,7 +624,9 @@ public class Lab07 extends RpcChecks {
 
         /// The stream with this number, as soon as it is there.
         Visit visit(int number, Follower follower) {
-            eventually(visits::size, count -> count > number || follower.ended().isPresent());
+            // Longer than usual: the first time, all of gRPC's client has to be loaded.
+            eventually(SOON.multipliedBy(3), visits::size,
+                count -> count > number || follower.ended().isPresent());
             if (visits.size() <= number) Assertions.fail(visits.size() + " streams, then "
                 + follower.ended().map(how -> String.join(" ", how)).orElse("nothing"));
             return visits.get(number);
@@ -657,6 +662,7 @@ public class Lab07 extends RpcChecks {
             client.refuseOnce(8);
             promise("each quote from 6 on once, across 10 broken connections and a failing sink",
                 "lab text", "it comes back with the id of the last quote that the sink took");
+            host.visit(0, client);
             for (var cuts = 1; cuts < 10; cuts++) {
                 var seen = client.ids(0).size() + ThreadLocalRandom.current().nextInt(1, 4);
                 client.ids(seen);
@@ -789,13 +795,13 @@ public class Lab07 extends RpcChecks {
         var pauses = new ArrayList<List<Long>>();
         var grows = false;
         var chance = false;
-        for (var round = 0; round < 6 && !(grows && chance); round++) {
+        for (var round = 0; round < 10 && !(grows && chance); round++) {
             var hosts = Stream.generate(() -> new Host((_, visit) -> visit.end(Status.UNAVAILABLE)))
-                .limit(8).toList();
+                .limit(5).toList();
             var clients = new ArrayList<Follower>();
             for (var host : hosts) clients.add(follow(host));
             promise("another try after each that failed", "lab text");
-            for (var i = 0; i < 8; i++) hosts.get(i).visit(3, clients.get(i));
+            for (var i = 0; i < 5; i++) hosts.get(i).visit(3, clients.get(i));
             clients.forEach(Follower::close);
             for (var host : hosts) pauses.add(List.copyOf(host.pauses().subList(0, 3)));
             grows = median(pauses, 2) > median(pauses, 0) + 60;
@@ -854,6 +860,7 @@ public class Lab07 extends RpcChecks {
     private String last(Status status) throws IOException {
         var host = new Host((_, visit) -> visit.say(1, 1).end(status));
         try (var client = follow(host)) {
+            host.visit(0, client);
             assertIds(client.ids(1)).areExactly(ids(1, 1));
             var end = eventually(client::ended, how -> how.isPresent() || host.visits.size() > 2);
             assertThat(end.isPresent() && host.visits.size() == 1)
