@@ -139,7 +139,14 @@ public abstract class RpcChecks extends Checks {
 
     @Override protected List<Long> publish(int count) { return publish("ETH", count); }
 
-    protected HealthReply health() { return unary().health(HealthRequest.getDefaultInstance()); }
+    protected HealthReply health() {
+        try {
+            return unary().health(HealthRequest.getDefaultInstance());
+        } catch (StatusRuntimeException refused) {
+            promise("an answer to Health, which is given: leave it as it was", "README");
+            throw new AssertionError("" + refused.getStatus());
+        }
+    }
 
     @Override protected int listeners() { return health().getListeners(); }
 

@@ -72,11 +72,15 @@ public class Lab07 extends RpcChecks {
     /// How many listeners there are when those of earlier checks are gone.
     private int quiet() { return eventually(Duration.ofSeconds(1), this::listeners, n -> n == 0); }
 
-    private void assertHolds(int before, int streams) {
-        var held = eventually(this::listeners, n -> n == before + streams) - before;
-        assertThat(held).as(promise("listeners: " + streams + " in Health, one for each stream",
-            "lab text", "who doesn't listen has to look again and again"))
-            .overridingErrorMessage("listeners: %d", held).isEqualTo(streams);
+    private void assertHolds(int before, List<Call<SubscribeRequest, Quote>> streams) {
+        var wanted = before + streams.size();
+        var held = eventually(this::listeners,
+            n -> n == wanted || streams.stream().anyMatch(Call::ended)) - before;
+        var ended = streams.stream().filter(Call::ended).findFirst()
+            .map(stream -> ", and status " + stream.said()).orElse("");
+        assertThat(held).as(promise("listeners: " + streams.size() + " in Health, one for each "
+            + "stream, which goes on", "lab text", "who doesn't listen has to look again and again"
+            )).overridingErrorMessage("listeners: %d%s", held, ended).isEqualTo(streams.size());
     }
 
     // ---- what a stream brings
@@ -87,7 +91,7 @@ public class Lab07 extends RpcChecks {
         var newest = publish("BTC").id();
         var both = subscribe(newest, "BTC", "ETH");
         var sol = subscribe(newest, "SOL", "SOL");
-        assertHolds(before, 2);
+        assertHolds(before, List.of(both, sol));
         var late = new ArrayList<Long>();
         var wanted = new ArrayList<Long>();
         var others = new ArrayList<Long>();
@@ -166,7 +170,8 @@ public class Lab07 extends RpcChecks {
         var late = new ArrayList<Call<SubscribeRequest, Quote>>();
         var connection = quietConnection();
         late.add(subscribeQuietly(connection, first, symbol));
-        promise("the quotes that are kept", "lab text");
+        promise("all quotes that are kept", "lab text",
+            "who stops while isReady() is false must go on in onReady, see TODO 6");
         for (var stream : late) ids(stream, kept.size() - 1);
         var pouring = CompletableFuture.supplyAsync(() -> Stream.generate(
             () -> publish(symbol, 100)).limit(6).flatMap(List::stream).toList(),
@@ -284,23 +289,26 @@ public class Lab07 extends RpcChecks {
     void a_deadline_stops_the_work_of_the_server() {
         var before = quiet();
         var newest = publish("BTC").id();
-        var left = Duration.ofDays(1);
-        for (var tries = 0; tries < 4 && left.toMillis() >= GONE; tries++) {
+        var most = 0;
+        var left = SOON;
+        for (var tries = 0; tries < 6 && left.toMillis() >= GONE; tries++) {
+            // A busy machine may be late with what comes first.
             var deadline = Duration.ofMillis(150L << tries);
             var streams = Stream.generate(() -> begin(call(connection(),
                 MarketDataGrpc.getSubscribeQuotesMethod(), CallOptions.DEFAULT.withDeadlineAfter(
                     deadline.toMillis(), TimeUnit.MILLISECONDS), true), request(newest, "BTC")))
                 .limit(3).toList();
-            promise("3 listeners until the deadline, " + deadline.toMillis() + " ms", "lab text");
-            var most = eventually(deadline, this::listeners, n -> n == before + 3) - before;
+            var held = eventually(deadline, this::listeners, n -> n == before + 3) - before;
+            most = Math.max(most, held);
             promise("status DEADLINE_EXCEEDED to each stream", "gRPC status codes");
             for (var stream : streams)
                 assertThat(stream.said().startsWith("DEADLINE_EXCEEDED"))
                     .overridingErrorMessage("status %s", stream.said()).isTrue();
             var ended = streams.stream().mapToLong(Call::endedAt).max().orElseThrow();
-            left = most == 3 ? leftAfter(ended, before) : left;
-            if (left.toMillis() > SOON.toMillis() - 100) break;
+            if (held == 3 && (left = leftAfter(ended, before)).equals(SOON)) break;
         }
+        assertThat(most).as(promise("listeners: 3 before 3 deadlines are over", "lab text"))
+            .overridingErrorMessage("listeners: %d", most).isEqualTo(3);
         assertSoonGone(left, "3 deadlines were over");
         publish("BTC");
     }
@@ -329,7 +337,7 @@ public class Lab07 extends RpcChecks {
         for (var tries = 0; tries < 3 && left.toMillis() >= GONE; tries++) {
             var streams = new ArrayList<>(List.of(subscribe(newest, "BTC"), subscribe(0, "ETH"),
                 subscribe(newest, "BTC", "ETH")));
-            assertHolds(before, 3);
+            assertHolds(before, streams);
             var cancelled = System.nanoTime();
             streams.forEach(Call::cancel);
             left = leftAfter(cancelled, before);
@@ -344,11 +352,10 @@ public class Lab07 extends RpcChecks {
         var left = SOON;
         for (var tries = 0; tries < 3 && left.toMillis() >= GONE; tries++) {
             var connection = connection();
-            begin(call(connection, MarketDataGrpc.getSubscribeQuotesMethod(), CallOptions.DEFAULT,
-                true), request(newest, "BTC"));
+            var lost = subscribeQuietly(connection, newest, "BTC");
             // It has more to read than it takes, so something waits at the server.
             var unread = unread(0, "BTC", "ETH");
-            assertHolds(before, 2);
+            assertHolds(before, List.of(lost, unread));
             var gone = System.nanoTime();
             connection.shutdownNow();
             unread.cancel();
@@ -371,10 +378,10 @@ public class Lab07 extends RpcChecks {
         var before = quiet();
         var queued = health().getQueued();
         var live = unread(last, symbol);
-        assertHolds(before, 1);
+        assertHolds(before, List.of(live));
         var wanted = publish(symbol, 60);
         var replayed = unread(last, symbol);
-        assertHolds(before, 2);
+        assertHolds(before, List.of(live, replayed));
         wanted = Stream.concat(wanted.stream(), publish(symbol, 20).stream()).toList();
         var most = eventually(Duration.ofMillis(30), () -> health().getQueued() - queued,
             number -> number > 0);
@@ -404,7 +411,7 @@ public class Lab07 extends RpcChecks {
         var before = quiet();
         var stalled = Stream.generate(() -> unread(last, symbol)).limit(4).toList();
         var reader = subscribeQuietly(quietConnection(), last, symbol);
-        assertHolds(before, 5);
+        assertHolds(before, Stream.concat(stalled.stream(), Stream.of(reader)).toList());
         var wanted = new ArrayList<Long>();
         for (var i = 0; i < 30; i++) {
             promise("a quote to PublishQuote at once, although 4 clients don't read", "lab text",
@@ -432,7 +439,7 @@ public class Lab07 extends RpcChecks {
         var before = quiet();
         var queued = health().getQueued();
         var live = unread(last, symbol);
-        assertHolds(before, 1);
+        assertHolds(before, List.of(live));
         var wanted = publish(symbol, many);
         var newest = publish("ETH", capacity).getLast();
         assertThat(health().getQueued() - queued).as(promise("queued: 0 in Health, while a client "
@@ -477,7 +484,7 @@ public class Lab07 extends RpcChecks {
             var newest = publish("SOL").id();
             var before = quiet();
             var rare = subscribe(newest, "SOL");
-            assertHolds(before, 1);
+            assertHolds(before, List.of(rare));
             for (var i = 0; i < capacity + 10; i++) publish("ETH");
             publish("SOL");
             eventually(() -> rare.count() > 0 || rare.ended(), done -> done);
@@ -498,7 +505,7 @@ public class Lab07 extends RpcChecks {
         var newest = publish(symbol).id();
         var before = quiet();
         var streams = Stream.generate(() -> subscribe(newest, symbol)).limit(3).toList();
-        assertHolds(before, 3);
+        assertHolds(before, streams);
         publish(symbol);
         promise("quote " + (newest + 1), "lab text");
         for (var stream : streams) stream.replies(1);
@@ -617,7 +624,9 @@ public class Lab07 extends RpcChecks {
 
         /// The stream with this number, as soon as it is there.
         Visit visit(int number, Follower follower) {
-            eventually(visits::size, count -> count > number || follower.ended().isPresent());
+            // Longer than usual: the first time, all of gRPC's client has to be loaded.
+            eventually(SOON.multipliedBy(3), visits::size,
+                count -> count > number || follower.ended().isPresent());
             if (visits.size() <= number) Assertions.fail(visits.size() + " streams, then "
                 + follower.ended().map(how -> String.join(" ", how)).orElse("nothing"));
             return visits.get(number);
@@ -653,6 +662,7 @@ public class Lab07 extends RpcChecks {
             client.refuseOnce(8);
             promise("each quote from 6 on once, across 10 broken connections and a failing sink",
                 "lab text", "it comes back with the id of the last quote that the sink took");
+            host.visit(0, client);
             for (var cuts = 1; cuts < 10; cuts++) {
                 var seen = client.ids(0).size() + ThreadLocalRandom.current().nextInt(1, 4);
                 client.ids(seen);
@@ -785,13 +795,13 @@ public class Lab07 extends RpcChecks {
         var pauses = new ArrayList<List<Long>>();
         var grows = false;
         var chance = false;
-        for (var round = 0; round < 6 && !(grows && chance); round++) {
+        for (var round = 0; round < 10 && !(grows && chance); round++) {
             var hosts = Stream.generate(() -> new Host((_, visit) -> visit.end(Status.UNAVAILABLE)))
-                .limit(8).toList();
+                .limit(5).toList();
             var clients = new ArrayList<Follower>();
             for (var host : hosts) clients.add(follow(host));
             promise("another try after each that failed", "lab text");
-            for (var i = 0; i < 8; i++) hosts.get(i).visit(3, clients.get(i));
+            for (var i = 0; i < 5; i++) hosts.get(i).visit(3, clients.get(i));
             clients.forEach(Follower::close);
             for (var host : hosts) pauses.add(List.copyOf(host.pauses().subList(0, 3)));
             grows = median(pauses, 2) > median(pauses, 0) + 60;
@@ -850,6 +860,7 @@ public class Lab07 extends RpcChecks {
     private String last(Status status) throws IOException {
         var host = new Host((_, visit) -> visit.say(1, 1).end(status));
         try (var client = follow(host)) {
+            host.visit(0, client);
             assertIds(client.ids(1)).areExactly(ids(1, 1));
             var end = eventually(client::ended, how -> how.isPresent() || host.visits.size() > 2);
             assertThat(end.isPresent() && host.visits.size() == 1)
