@@ -20,7 +20,7 @@ import wirelab.Lab;
 import wirelab.RpcChecks;
 import wirelab.Tap;
 
-@DisplayName("client streaming")
+@DisplayName("gRPC client streaming")
 public class Lab08 extends RpcChecks {
     /// Bytes of a call that wait at most; HTTP/2's own 65,535 are as good.
     private static final int WINDOW = 64 * 1024;
