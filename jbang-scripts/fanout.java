@@ -1,5 +1,6 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //JAVA 25+
+//SOURCES Benchmark.java
 //DEPS info.picocli:picocli:4.7.7
 
 import module java.base;
@@ -8,8 +9,6 @@ import java.lang.management.ManagementFactory;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.util.concurrent.Callable;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -18,13 +17,9 @@ import picocli.CommandLine.Option;
 /// do the same, one server after the other, and measures what a connection costs, and how long it
 /// takes until one quote has reached everybody. The clients take their share of the same machine,
 /// so compare the rows of one run, and nothing else.
-@Command(name = "fanout", sortOptions = false,
-    description = "Measures what idle connections cost and how fast one quote reaches all.",
-    exitCodeListHeading = "Exit codes:%n", exitCodeList = {
-        "0:measured", "2:wrong usage, or something is not installed", "3:a server failed"})
-class fanout implements Callable<Integer> {
-    /// How long a server may take for one step: to start, to let 200 clients in, to reach all.
-    static final Duration PATIENCE = Duration.ofSeconds(120);
+@Command(name = "fanout",
+    description = "Measures what idle connections cost and how fast one quote reaches all.")
+class fanout extends Benchmark {
     /// These come first, and are not measured: a server that has never run loads its classes.
     static final int PIONEERS = 20;
 
@@ -44,13 +39,6 @@ class fanout implements Callable<Integer> {
     String only;
     @Option(names = "--json", description = "Print the results as JSON, a line each.")
     boolean json;
-    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
-    boolean help;
-
-    /// What the caller can mend.
-    static final class Unusable extends RuntimeException {
-        Unusable(String what) { super(what); }
-    }
 
     /// How a client speaks to a server.
     enum Protocol { SSE, WEBSOCKET }
@@ -120,12 +108,6 @@ class fanout implements Callable<Integer> {
         System.out.println(json ? result.json() : result.row());
     }
 
-    static void check(String option, int value, int least, int most) {
-        if (value < least || value > most)
-            throw new Unusable("%s %d: must be from %d to %d.".formatted(option, value, least,
-                most));
-    }
-
     private void checkMachine() {
         if (resident(ProcessHandle.current().pid()) == 0)
             throw new Unusable("No /proc here: Linux is needed to measure memory.");
@@ -138,23 +120,12 @@ class fanout implements Callable<Integer> {
                 + "--connections " + (system.getMaxFileDescriptorCount() - 200));
     }
 
-    /// The checkout that this is part of.
-    static Path root() {
-        for (var folder = Path.of("").toAbsolutePath(); folder != null; folder = folder.getParent())
-            if (Files.isDirectory(folder.resolve("solutions"))) return folder;
-        throw new Unusable("No folder with solutions/ here or above. Go into a checkout.");
-    }
-
     /// Node.js before the lab that is compared with it.
     private List<Subject> subjects() {
-        var clients = root().resolve("grader/tests/clients");
-        if (!Files.isDirectory(clients.resolve("node_modules/ws")))
-            throw new Unusable("npm ws is not installed. Try: npm ci --prefix " + clients);
-        var node = clients.resolve("fanout-server.mjs").toString();
         var all = List.of(
-            new Subject("Node.js, SSE", Protocol.SSE, List.of("node", node, "sse")),
+            new Subject("Node.js, SSE", Protocol.SSE, node("sse")),
             new Subject("lab 05, SSE", Protocol.SSE, lab("05")),
-            new Subject("Node.js, ws", Protocol.WEBSOCKET, List.of("node", node, "websocket")),
+            new Subject("Node.js, ws", Protocol.WEBSOCKET, node("websocket")),
             new Subject("lab 06, WebSocket", Protocol.WEBSOCKET, lab("06")));
         var wanted = all.stream().filter(subject -> subject.name.contains(only)).toList();
         if (wanted.isEmpty())
@@ -163,28 +134,25 @@ class fanout implements Callable<Integer> {
         return wanted;
     }
 
-    /// A solution with all of the JVM's compilers: it runs for long, unlike a student's checks.
-    static List<String> lab(String number) {
-        return List.of(root().resolve("jbang").toString(), "-R=-XX:TieredStopAtLevel=4",
-            root().resolve("solutions/lab" + number + ".java").toString(),
-            "serve", "--port", "0", "--ticker", "0");
+    private static List<String> node(String protocol) {
+        return Benchmark.node("fanout-server.mjs", "ws", protocol);
     }
 
     private Result measure(Subject subject) throws Exception {
-        try (var server = new Server(subject.command);
+        try (var server = new Server(subject.command, QUIET);
              var market = new Market(server.port);
              var crowd = new Crowd(server.port, subject.protocol)) {
             for (var i = 0; i < history; i++) market.publish();
             crowd.grow(PIONEERS, market.newest);
             crowd.time(market);
-            var before = server.memory();
+            var before = memory(server);
             crowd.grow(connections, market.newest);
-            var after = server.memory();
+            var after = memory(server);
             crowd.time(market);
             var times = new ArrayList<long[]>();
-            var worked = server.cpu();
+            var worked = cpu(server);
             for (var i = 0; i < quotes; i++) times.add(crowd.time(market));
-            return result(subject.name, after.minus(before), times, server.cpu().minus(worked));
+            return result(subject.name, after.minus(before), times, cpu(server).minus(worked));
         }
     }
 
@@ -209,74 +177,26 @@ class fanout implements Callable<Integer> {
         }
     }
 
-    /// A server in a process of its own, which sends nothing while it has nothing to say.
-    static final class Server implements AutoCloseable {
-        private static final Pattern LISTENING = Pattern.compile(
-            "listening on http://127.0.0.1:(\\d+)");
+    /// Which sends nothing while it has nothing to say.
+    private static final Map<String, String> QUIET = Map.of("HEARTBEAT_MS", "3600000",
+        "PING_MS", "3600000", "AUTH_TIMEOUT_MS", "3600000");
 
-        private final Process process;
-        private final Deque<String> printed = new ConcurrentLinkedDeque<>();
-        private final CompletableFuture<Integer> listening = new CompletableFuture<>();
-        private final Thread killer = new Thread(this::kill);
-        final int port;
+    /// Of its family: the others only started it.
+    private static ProcessHandle largest(Server server) {
+        return server.family().max(Comparator.comparingLong(one -> resident(one.pid())))
+            .orElseThrow();
+    }
 
-        Server(List<String> command) throws Exception {
-            var builder = new ProcessBuilder(command).redirectErrorStream(true);
-            for (var name : List.of("HEARTBEAT_MS", "PING_MS", "AUTH_TIMEOUT_MS"))
-                builder.environment().put(name, "3600000");
-            process = builder.start();
-            Runtime.getRuntime().addShutdownHook(killer);
-            Thread.ofVirtual().start(this::read);
-            port = listening.orTimeout(PATIENCE.toSeconds(), TimeUnit.SECONDS)
-                .exceptionally(_ -> fail(command)).join();
-        }
+    /// How long a server's threads have worked.
+    private static Duration cpu(Server server) {
+        return largest(server).info().totalCpuDuration().orElse(Duration.ZERO);
+    }
 
-        /// All that it prints: a full pipe would stop it.
-        private void read() {
-            try (var reader = process.inputReader()) {
-                for (String line; (line = reader.readLine()) != null; ) {
-                    var said = LISTENING.matcher(line);
-                    if (said.find()) listening.complete(Integer.parseInt(said.group(1)));
-                    printed.add(line);
-                    if (printed.size() > 10) printed.removeFirst();
-                }
-                listening.completeExceptionally(new EOFException());
-            } catch (IOException killed) {
-                listening.completeExceptionally(killed);
-            }
-        }
-
-        private int fail(List<String> command) {
-            close();
-            throw new IllegalStateException(String.join(" ", command) + " does not listen after "
-                + PATIENCE.toSeconds() + " s. It printed:\n" + String.join("\n", printed));
-        }
-
-        private Stream<ProcessHandle> family() {
-            return Stream.concat(Stream.of(process.toHandle()), process.descendants());
-        }
-
-        /// Of its family: the others only started it.
-        private ProcessHandle largest() {
-            return family().max(Comparator.comparingLong(one -> resident(one.pid()))).orElseThrow();
-        }
-
-        /// How long its threads have worked.
-        Duration cpu() { return largest().info().totalCpuDuration().orElse(Duration.ZERO); }
-
-        Memory memory() throws Exception {
-            var pid = largest().pid();
-            // In this order: it begins with a collection, which gives memory back.
-            var heap = heap(pid);
-            return new Memory(resident(pid), heap);
-        }
-
-        private void kill() { family().toList().forEach(ProcessHandle::destroyForcibly); }
-
-        @Override public void close() {
-            kill();
-            Runtime.getRuntime().removeShutdownHook(killer);
-        }
+    private static Memory memory(Server server) throws Exception {
+        var pid = largest(server).pid();
+        // In this order: it begins with a collection, which gives memory back.
+        var heap = heap(pid);
+        return new Memory(resident(pid), heap);
     }
 
     /// Bytes of a process in memory; 0 if it is gone.
@@ -499,11 +419,5 @@ class fanout implements Callable<Integer> {
         }
     }
 
-    void main(String... args) {
-        var command = new CommandLine(this).setExecutionExceptionHandler((failure, line, _) -> {
-            line.getErr().println(failure.getMessage());
-            return failure instanceof Unusable ? 2 : 3;
-        });
-        System.exit(command.execute(args));
-    }
+    void main(String... args) { run(args); }
 }

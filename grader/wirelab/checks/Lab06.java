@@ -702,8 +702,8 @@ public class Lab06 extends Checks {
                 var failures = (number - 1) % 5;
                 var longest = 50L << failures;
                 var pause = host.pauses().get(number - 1);
-                if (pause > 100 && failures >= 2) late++;
-                if (pause > 100 && failures <= 1) early++;
+                if (pause > 200 && failures >= 3) late++;
+                if (pause > 200 && failures <= 1) early++;
                 grows |= late >= 2 && late > 2 * early;
                 chance |= pause < longest / 2;
                 assertThat(grows || number < 40).as(promise("longer pauses, up to 50 ms × 2^n,"

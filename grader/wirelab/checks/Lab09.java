@@ -342,6 +342,12 @@ public class Lab09 extends RpcChecks {
                     + "loses messages, or garbles them");
             mix(call, publisher, symbol, round * ORDERS, round * (2 * ORDERS + WRONG));
         }
+        var second = call(quietConnection(), MarketDataGrpc.getTradeStreamMethod(),
+            CallOptions.DEFAULT, true);
+        promise("orders accepted and filled on one call, while a quote fills one on another",
+            "lab text", "two locks, taken in one order here and in the other there: a deadlock");
+        for (var round = 0; round < 3; round++)
+            cross(call, second, publisher, symbol, ROUNDS * ORDERS + round);
         call.halfClose();
         promise("OK after the half-close", "lab text");
         assertThat(call.said()).isEqualTo("OK");
@@ -378,6 +384,24 @@ public class Lab09 extends RpcChecks {
         }
         assertThat(await(published)).isEqualTo("OK");
         await(call, before + 2 * ORDERS + WRONG);
+    }
+
+    /// An order on the second call while a long one is filled on the first: the publisher, which
+    /// has a lock of the feed, comes to the second call next.
+    private static void cross(Call<TradeOrder, TradeEvent> first,
+            Call<TradeOrder, TradeEvent> second, MarketDataGrpc.MarketDataFutureStub publisher,
+            String symbol, int number) {
+        assertThat(await(publish(publisher, symbol, 100))).isEqualTo("OK");
+        var known = first.count();
+        first.send(buy(number + LONG, symbol, 60));
+        await(first, known + 1);
+        var published = publish(publisher, symbol, 60);
+        for (var n = second.count(); !published.isDone(); n += 20) {
+            for (var i = 0; i < 10; i++) second.send(buy(n + "." + i, symbol, 100));
+            await(second, n + 20);
+        }
+        assertThat(await(published)).isEqualTo("OK");
+        await(first, known + 2);
     }
 
     private static Future<Quote> publish(MarketDataGrpc.MarketDataFutureStub publisher,

@@ -1,0 +1,118 @@
+import module java.base;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/// What the benchmarks share: servers in processes of their own, and how they fail.
+@Command(sortOptions = false, exitCodeListHeading = "Exit codes:%n", exitCodeList = {
+    "0:measured", "2:wrong usage, or something is not installed", "3:a server failed"})
+abstract class Benchmark implements Callable<Integer> {
+    /// How long a server may take for one step.
+    static final Duration PATIENCE = Duration.ofSeconds(120);
+
+    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    boolean help;
+
+    /// What the caller can mend.
+    static final class Unusable extends RuntimeException {
+        Unusable(String what) { super(what); }
+    }
+
+    /// Runs it as a command, and exits.
+    void run(String... args) {
+        System.exit(new CommandLine(this).setExecutionExceptionHandler((failure, line, _) -> {
+            line.getErr().println(failure.getMessage());
+            return failure instanceof Unusable ? 2 : 3;
+        }).execute(args));
+    }
+
+    static void check(String option, int value, int least, int most) {
+        if (value < least || value > most)
+            throw new Unusable("%s %d: must be from %d to %d.".formatted(option, value, least,
+                most));
+    }
+
+    /// The checkout that this is part of.
+    private static Path root() {
+        for (var folder = Path.of("").toAbsolutePath(); folder != null; folder = folder.getParent())
+            if (Files.isDirectory(folder.resolve("solutions"))) return folder;
+        throw new Unusable("No folder with solutions/ here or above. Go into a checkout.");
+    }
+
+    /// A server on Node.js.
+    ///
+    /// @param script     in grader/tests/clients
+    /// @param dependency the npm package that it needs
+    static List<String> node(String script, String dependency, String... args) {
+        var clients = root().resolve("grader/tests/clients");
+        if (!Files.isDirectory(clients.resolve("node_modules").resolve(dependency)))
+            throw new Unusable("npm " + dependency + " is not installed. Try: npm ci --prefix "
+                + clients);
+        return Stream.concat(Stream.of("node", clients.resolve(script).toString()),
+            Stream.of(args)).toList();
+    }
+
+    /// A solution with all of the JVM's compilers: it runs for long, unlike a student's checks.
+    static List<String> lab(String number) {
+        return List.of(root().resolve("jbang").toString(), "-R=-XX:TieredStopAtLevel=4",
+            root().resolve("solutions/lab" + number + ".java").toString(),
+            "serve", "--port", "0", "--ticker", "0");
+    }
+
+    /// A server in a process of its own.
+    static final class Server implements AutoCloseable {
+        private static final Pattern LISTENING = Pattern.compile(
+            "listening on http://127.0.0.1:(\\d+)");
+
+        private final Process process;
+        private final Deque<String> printed = new ConcurrentLinkedDeque<>();
+        private final CompletableFuture<Integer> listening = new CompletableFuture<>();
+        private final Thread killer = new Thread(this::kill);
+        final int port;
+
+        Server(List<String> command, Map<String, String> environment) throws IOException {
+            var builder = new ProcessBuilder(command).redirectErrorStream(true);
+            builder.environment().putAll(environment);
+            process = builder.start();
+            Runtime.getRuntime().addShutdownHook(killer);
+            // Reading a pipe holds the carrier of a virtual thread, and there are few.
+            Thread.ofPlatform().daemon().start(this::read);
+            port = listening.orTimeout(PATIENCE.toSeconds(), TimeUnit.SECONDS)
+                .exceptionally(_ -> fail(command)).join();
+        }
+
+        /// All that it prints: a full pipe would stop it.
+        private void read() {
+            try (var reader = process.inputReader()) {
+                for (String line; (line = reader.readLine()) != null; ) {
+                    var said = LISTENING.matcher(line);
+                    if (said.find()) listening.complete(Integer.parseInt(said.group(1)));
+                    printed.add(line);
+                    if (printed.size() > 10) printed.removeFirst();
+                }
+                listening.completeExceptionally(new EOFException());
+            } catch (IOException killed) {
+                listening.completeExceptionally(killed);
+            }
+        }
+
+        private int fail(List<String> command) {
+            close();
+            throw new IllegalStateException(String.join(" ", command) + " does not listen after "
+                + PATIENCE.toSeconds() + " s. It printed:\n" + String.join("\n", printed));
+        }
+
+        /// The process and those that it started: one of them is the server.
+        Stream<ProcessHandle> family() {
+            return Stream.concat(Stream.of(process.toHandle()), process.descendants());
+        }
+
+        private void kill() { family().toList().forEach(ProcessHandle::destroyForcibly); }
+
+        @Override public void close() {
+            kill();
+            Runtime.getRuntime().removeShutdownHook(killer);
+        }
+    }
+}
