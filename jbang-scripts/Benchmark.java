@@ -60,6 +60,16 @@ abstract class Benchmark implements Callable<Integer> {
             "serve", "--port", "0", "--ticker", "0");
     }
 
+    /// Memory in bytes.
+    ///
+    /// @param resident of the process
+    /// @param heap     of its live objects, NaN if it is no JVM
+    record Memory(double resident, double heap) {
+        Memory minus(Memory other) {
+            return new Memory(resident - other.resident, heap - other.heap);
+        }
+    }
+
     /// A server in a process of its own.
     static final class Server implements AutoCloseable {
         private static final Pattern LISTENING = Pattern.compile(
@@ -104,8 +114,23 @@ abstract class Benchmark implements Callable<Integer> {
         }
 
         /// The process and those that it started: one of them is the server.
-        Stream<ProcessHandle> family() {
+        private Stream<ProcessHandle> family() {
             return Stream.concat(Stream.of(process.toHandle()), process.descendants());
+        }
+
+        /// Of its family: the others only started it.
+        private ProcessHandle largest() {
+            return family().max(Comparator.comparingLong(one -> resident(one.pid()))).orElseThrow();
+        }
+
+        /// How long its threads have worked.
+        Duration cpu() { return largest().info().totalCpuDuration().orElse(Duration.ZERO); }
+
+        Memory memory() throws IOException {
+            var pid = largest().pid();
+            // In this order: it begins with a collection, which gives memory back.
+            var heap = heap(pid);
+            return new Memory(resident(pid), heap);
         }
 
         private void kill() { family().toList().forEach(ProcessHandle::destroyForcibly); }
@@ -113,6 +138,30 @@ abstract class Benchmark implements Callable<Integer> {
         @Override public void close() {
             kill();
             Runtime.getRuntime().removeShutdownHook(killer);
+        }
+    }
+
+    /// Bytes of a process in memory; 0 if it is gone.
+    static long resident(long pid) {
+        try (var lines = Files.lines(Path.of("/proc/" + pid + "/status"))) {
+            return lines.filter(line -> line.startsWith("VmRSS:")).findFirst()
+                .map(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024).orElse(0L);
+        } catch (IOException | UncheckedIOException gone) {
+            return 0;
+        }
+    }
+
+    /// Bytes of the live objects of a JVM, after a collection.
+    static double heap(long pid) throws IOException {
+        var jcmd = Path.of(System.getProperty("java.home"), "bin", "jcmd").toString();
+        var process = new ProcessBuilder(jcmd, "" + pid, "GC.class_histogram")
+            .redirectErrorStream(true).start();
+        process.onExit().orTimeout(PATIENCE.toSeconds(), TimeUnit.SECONDS)
+            .whenComplete((_, _) -> process.destroyForcibly());
+        try (var reader = process.inputReader()) {
+            return reader.lines().filter(line -> line.startsWith("Total"))
+                .mapToDouble(line -> Double.parseDouble(line.trim().split("\\s+")[2]))
+                .findFirst().orElse(Double.NaN);
         }
     }
 }

@@ -145,14 +145,14 @@ class fanout extends Benchmark {
             for (var i = 0; i < history; i++) market.publish();
             crowd.grow(PIONEERS, market.newest);
             crowd.time(market);
-            var before = memory(server);
+            var before = server.memory();
             crowd.grow(connections, market.newest);
-            var after = memory(server);
+            var after = server.memory();
             crowd.time(market);
             var times = new ArrayList<long[]>();
-            var worked = cpu(server);
+            var worked = server.cpu();
             for (var i = 0; i < quotes; i++) times.add(crowd.time(market));
-            return result(subject.name, after.minus(before), times, cpu(server).minus(worked));
+            return result(subject.name, after.minus(before), times, server.cpu().minus(worked));
         }
     }
 
@@ -161,67 +161,15 @@ class fanout extends Benchmark {
         var last = times.stream().mapToLong(one -> Arrays.stream(one).max().orElseThrow()).sorted()
             .toArray();
         var added = (connections - PIONEERS) * 1024.0;
-        return new Result(name, grown.resident / added, grown.heap / added,
+        return new Result(name, grown.resident() / added, grown.heap() / added,
             each[each.length / 2] / 1e6, each[each.length * 99 / 100] / 1e6,
             last[last.length / 2] / 1e6, last[last.length - 1] / 1e6,
             worked.toNanos() / 1e6 / quotes);
     }
 
-    /// Memory in bytes.
-    ///
-    /// @param resident of the process
-    /// @param heap     of its live objects, NaN if it is no JVM
-    record Memory(double resident, double heap) {
-        Memory minus(Memory other) {
-            return new Memory(resident - other.resident, heap - other.heap);
-        }
-    }
-
     /// Which sends nothing while it has nothing to say.
     private static final Map<String, String> QUIET = Map.of("HEARTBEAT_MS", "3600000",
         "PING_MS", "3600000", "AUTH_TIMEOUT_MS", "3600000");
-
-    /// Of its family: the others only started it.
-    private static ProcessHandle largest(Server server) {
-        return server.family().max(Comparator.comparingLong(one -> resident(one.pid())))
-            .orElseThrow();
-    }
-
-    /// How long a server's threads have worked.
-    private static Duration cpu(Server server) {
-        return largest(server).info().totalCpuDuration().orElse(Duration.ZERO);
-    }
-
-    private static Memory memory(Server server) throws Exception {
-        var pid = largest(server).pid();
-        // In this order: it begins with a collection, which gives memory back.
-        var heap = heap(pid);
-        return new Memory(resident(pid), heap);
-    }
-
-    /// Bytes of a process in memory; 0 if it is gone.
-    static long resident(long pid) {
-        try (var lines = Files.lines(Path.of("/proc/" + pid + "/status"))) {
-            return lines.filter(line -> line.startsWith("VmRSS:")).findFirst()
-                .map(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024).orElse(0L);
-        } catch (IOException | UncheckedIOException gone) {
-            return 0;
-        }
-    }
-
-    /// Bytes of the live objects of a JVM, after a collection.
-    static double heap(long pid) throws Exception {
-        var jcmd = Path.of(System.getProperty("java.home"), "bin", "jcmd").toString();
-        var process = new ProcessBuilder(jcmd, "" + pid, "GC.class_histogram")
-            .redirectErrorStream(true).start();
-        process.onExit().orTimeout(PATIENCE.toSeconds(), TimeUnit.SECONDS)
-            .whenComplete((_, _) -> process.destroyForcibly());
-        try (var reader = process.inputReader()) {
-            return reader.lines().filter(line -> line.startsWith("Total"))
-                .mapToDouble(line -> Double.parseDouble(line.trim().split("\\s+")[2]))
-                .findFirst().orElse(Double.NaN);
-        }
-    }
 
     /// Publishes quotes.
     static final class Market implements AutoCloseable {

@@ -81,6 +81,9 @@ class streams extends Benchmark {
         System.out.printf("%nbytes on the wire for each of 1000 quotes, published one at a time%n");
         System.out.printf("  JSON, server-sent events (lab 05)  %6.1f%n", sse(1_000));
         System.out.printf("  protobuf, gRPC (lab 07)            %6.1f%n", grpc(1_000));
+        System.out.printf("%n100000 quotes published while a client of lab 07 reads nothing%n");
+        stall(100_000, 10_000);
+        stall(100_000, 200_000);
         return 0;
     }
 
@@ -364,6 +367,65 @@ class streams extends Benchmark {
         @Override public void close() throws IOException { listening.close(); }
     }
 
+    // ---- a client that doesn't read
+
+    /// Publishes while a client reads nothing, then has it read.
+    ///
+    /// @param kept how many quotes the server's log keeps
+    private static void stall(int count, int kept) throws Exception {
+        var environment = Map.of("FEED_CAPACITY", "" + kept);
+        try (var server = new Server(lab("07"), environment); var other = new Client(server.port);
+             var client = new Client(server.port)) {
+            // What the log itself takes is not what is asked for.
+            publish(other.market, count);
+            var before = server.memory().heap();
+            var stalled = new Stalled(client.market, count);
+            publish(other.market, count);
+            var queued = new CompletableFuture<HealthReply>();
+            other.market.health(HealthRequest.getDefaultInstance(), new End<>(queued::complete));
+            System.out.printf("  %d kept: heap %.1f → %.1f MiB, queued %d; then it read %s%n",
+                kept, before / 1048576, server.memory().heap() / 1048576,
+                queued.get(PATIENCE.toSeconds(), TimeUnit.SECONDS).getQueued(), stalled.read());
+        }
+    }
+
+    /// Subscribes after the newest quote and reads nothing until it is told to.
+    static final class Stalled implements ClientResponseObserver<SubscribeRequest, Quote> {
+        private final CompletableFuture<String> end = new CompletableFuture<>();
+        private final int count;
+        private ClientCallStreamObserver<SubscribeRequest> call;
+        private int got;
+
+        Stalled(MarketDataGrpc.MarketDataStub market, int count) {
+            this.count = count;
+            market.subscribeQuotes(SubscribeRequest.newBuilder().addSymbols("BTC").setAfterId(count)
+                .build(), this);
+        }
+
+        @Override public void beforeStart(ClientCallStreamObserver<SubscribeRequest> begun) {
+            call = begun;
+            begun.disableAutoRequestWithInitial(0);
+        }
+
+        /// What it got, and how the stream ended.
+        String read() throws Exception {
+            call.request(Integer.MAX_VALUE);
+            return end.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+        }
+
+        @Override public void onNext(Quote quote) {
+            if (++got < count || quote.getId() < 2L * count) return;
+            end.complete("all " + got);
+            call.cancel("read enough", null);
+        }
+
+        @Override public void onError(Throwable status) {
+            end.complete(got + ", " + status.getMessage());
+        }
+
+        @Override public void onCompleted() { end.complete(got + ", OK"); }
+    }
+
     // ---- both ends
 
     static final class Client implements AutoCloseable {
@@ -371,13 +433,16 @@ class streams extends Benchmark {
         final MarketDataGrpc.MarketDataStub market;
 
         Client(int port) {
-            // On the connection's own thread: handing each message over costs more than the message.
+            // On the connection's own thread: handing a message over costs more than the message.
             channel = NettyChannelBuilder.forAddress("127.0.0.1", port).usePlaintext()
                 .directExecutor().build();
             market = MarketDataGrpc.newStub(channel);
         }
 
-        @Override public void close() { channel.shutdownNow(); }
+        /// When each call has ended.
+        @Override public void close() throws InterruptedException {
+            channel.shutdown().awaitTermination(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+        }
     }
 
     void main(String... args) { run(args); }
