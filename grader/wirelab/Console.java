@@ -29,8 +29,8 @@ final class Console {
         this.source = source;
         this.all = all;
         this.trace = trace;
-        this.colour = System.console() != null && System.console()
-            .isTerminal() && System.getenv("NO_COLOR") == null;
+        this.colour = System.getenv("NO_COLOR") == null && (System.getenv("FORCE_COLOR") != null
+            || System.console() != null && System.console().isTerminal());
     }
 
     void title() { out.println("lab %02d · %s".formatted(number, labTitle)); }
@@ -115,6 +115,8 @@ final class Console {
 
     /// The closing lines, and the exit code: 0 all passed, 1 a claim is broken, 3 a fault of the
     /// kit.
+    ///
+    /// @param again what checks again, in words
     int summary(List<Outcome> outcomes, Duration took, String again) {
         var all = outcomes.stream().filter(outcome -> !outcome.claim().bonus()).count();
         if (waiting > 0) out.println("  · " + waiting + " more wait for this one");
@@ -127,7 +129,7 @@ final class Console {
         var broken = outcomes.stream().filter(Console::broken).map(Outcome::claim).toList();
         var first = broken.stream().filter(claim -> !claim.bonus()).findFirst();
         if (first.isPresent())
-            return "next: fix TODO " + first.get().todo() + ", then `" + again + "`";
+            return "next: fix TODO " + first.get().todo() + ", then " + again;
         var skipped = outcomes.stream()
             .filter(outcome -> outcome.verdict() instanceof Verdict.Skipped).count();
         if (skipped > 0) return skipped + " skipped";
@@ -139,15 +141,29 @@ final class Console {
         return !outcome.passed() && !(outcome.verdict() instanceof Verdict.Skipped);
     }
 
-    /// 3 if the kit is at fault, 1 if a claim that counts isn't kept, else 0. Claims of a client
-    /// that the subject doesn't
-    /// have don't count; all else that was skipped does.
+    /// 3 if the kit is at fault, 1 if a claim that counts isn't kept, else 0.
     static int code(List<Outcome> outcomes) {
         if (outcomes.stream().anyMatch(outcome -> outcome.verdict() instanceof Verdict.KitFault))
             return 3;
-        var counted = outcomes.stream().filter(outcome -> !outcome.claim().bonus())
-            .filter(outcome -> !outcome.verdict().equals(Runner.NO_CLIENT)).toList();
+        var counted = counted(outcomes);
         return !counted.isEmpty() && counted.stream().allMatch(Outcome::passed) ? 0 : 1;
+    }
+
+    /// Claims of a client that the subject doesn't have don't count; all else that was skipped
+    /// does.
+    static List<Outcome> counted(List<Outcome> outcomes) {
+        return outcomes.stream().filter(outcome -> !outcome.claim().bonus())
+            .filter(outcome -> !outcome.verdict().equals(Runner.NO_CLIENT)).toList();
+    }
+
+    static int kept(List<Outcome> outcomes) {
+        return (int) counted(outcomes).stream().filter(Outcome::passed).count();
+    }
+
+    /// The TODO of the first claim that counts and is broken; 0 if there is none.
+    static int todo(List<Outcome> outcomes) {
+        return counted(outcomes).stream().filter(Console::broken).findFirst()
+            .map(outcome -> outcome.claim().todo()).orElse(0);
     }
 
     private static String seconds(Duration duration) {

@@ -43,9 +43,20 @@ final class Examination {
         var outcomes = Runner.run(checks, Claim.of(checks), subject, !all && !json, json ? _ -> {}
             : console::show);
         var took = Duration.ofNanos(System.nanoTime() - start);
+        if (source != null) Progress.keep(source, outcomes);
         if (!json) return console.summary(outcomes, took, again);
         System.out.println(Json.of(number, title(number), outcomes, took));
         return Console.code(outcomes);
+    }
+
+    /// The same as [#run] where a person waits for it again and again.
+    List<Outcome> watch(PrintStream out, Path source) {
+        var console = new Console(out, number, title(number), source, false, false);
+        var start = System.nanoTime();
+        console.title();
+        var outcomes = Runner.run(checks, Claim.of(checks), subject, true, console::show);
+        console.summary(outcomes, Duration.ofNanos(System.nanoTime() - start), "save it");
+        return outcomes;
     }
 
     private void startEarly() {

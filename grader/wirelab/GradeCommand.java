@@ -42,7 +42,7 @@ final class GradeCommand implements Callable<Integer> {
             var examination = new Examination(number, subject);
             if (!json && url == null)
                 System.out.println("UNTRUSTED: without a sandbox the code runs with your rights.");
-            return examination.run(true, json, trace, null, "jbang grade");
+            return examination.run(true, json, trace, null, "`jbang grade`");
         }
     }
 

@@ -30,7 +30,8 @@ final class LabCommand implements Callable<Integer> {
         // What a student types all day needs no parser, which takes 0.1 s to load.
         if (args.length == 0) return Usage.execute(checks);
         var command = new CommandLine(checks).setCommandName(lab.name() + ".java")
-            .addSubcommand(new Serve(lab));
+            .addSubcommand(new Serve(lab)).addSubcommand(new Hint(lab))
+            .addSubcommand(new Solution(lab)).addSubcommand(new Reset(lab));
         if (lab.client != null) command.addSubcommand(new Client(lab));
         return Usage.execute(command, args);
     }
@@ -38,7 +39,69 @@ final class LabCommand implements Callable<Integer> {
     @Override public Integer call() {
         try (var subject = new InJvm(lab)) {
             return new Examination(lab.number, subject).run(all, json, trace,
-                Project.source(lab.name()), "jbang " + lab.name() + ".java");
+                Project.source(lab.name()), "`jbang " + lab.name() + ".java`");
+        }
+    }
+
+    @Command(name = "hint", description = "Shows the next hint for the first broken promise.")
+    static final class Hint implements Callable<Integer> {
+        private final Lab lab;
+
+        @Parameters(paramLabel = "N", arity = "0..1",
+            description = "For this TODO. Default: that of the first broken promise.")
+        Integer todo;
+
+        Hint(Lab lab) { this.lab = lab; }
+
+        @Override public Integer call() {
+            var chosen = todo == null ? firstBroken() : todo;
+            var known = Hints.of(lab.name()).keySet();
+            if (chosen == 0) System.out.println("All promises are kept: nothing to hint at.");
+            else if (!known.contains(chosen))
+                throw new Usage("No TODO " + chosen + ". TODOs here: " + known + ".");
+            else System.out.println(WatchCommand.hint(lab.name(), chosen, Progress.here()));
+            return 0;
+        }
+
+        private int firstBroken() {
+            try (var subject = new InJvm(lab)) {
+                var nowhere = new PrintStream(OutputStream.nullOutputStream());
+                return Console.todo(new Examination(lab.number, subject).watch(nowhere, null));
+            }
+        }
+    }
+
+    @Command(name = "solution", description = "Shows what the reference does differently.")
+    static final class Solution implements Callable<Integer> {
+        private final Lab lab;
+
+        @Option(names = "--spoil", description = "Also when the lab has not been passed.")
+        boolean spoil;
+
+        Solution(Lab lab) { this.lab = lab; }
+
+        @Override public Integer call() throws IOException {
+            var progress = Progress.here();
+            if (!spoil && !progress.passed(lab.name()))
+                throw new Usage("Lab %02d is not passed: %s. Try: jbang %s.java hint, or: jbang "
+                    .formatted(lab.number, progress.state(lab.name()), lab.name()) + lab.name()
+                    + ".java solution --spoil");
+            Reference.difference(lab.name()).forEach(System.out::println);
+            return 0;
+        }
+    }
+
+    @Command(name = "reset", description = "Restores the file as it was at first; keeps yours.")
+    static final class Reset implements Callable<Integer> {
+        private final Lab lab;
+
+        Reset(Lab lab) { this.lab = lab; }
+
+        @Override public Integer call() throws Exception {
+            var backup = Reference.reset(lab.name());
+            System.out.println("labs/" + lab.name() + ".java is as it was at first; yours is labs/"
+                + backup.getFileName());
+            return 0;
         }
     }
 

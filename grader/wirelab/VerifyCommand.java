@@ -97,6 +97,8 @@ public final class VerifyCommand implements Callable<Integer> {
         Bodies.difference(Files.readString(starter), Files.readString(solution))
             .ifPresent(difference -> problems.add("outside the TODOs: " + difference));
         todos(Files.readString(starter), claims, problems);
+        hints(lab, claims, problems);
+        restored(lab, Files.readString(starter), problems);
         solution(number, Files.readString(solution), problems);
         starter(number, Files.readString(starter), problems);
         var mistakes = Mistake.of(lab);
@@ -119,6 +121,31 @@ public final class VerifyCommand implements Callable<Integer> {
             .collect(Collectors.toCollection(TreeSet::new));
         if (!marked.equals(claimed))
             problems.add("TODOs of the starter " + marked + ", of the claims " + claimed);
+    }
+
+    /// Each TODO has a ladder of two to four hints.
+    private static void hints(String lab, List<Claim> claims, List<String> problems) {
+        var ladders = Hints.of(lab);
+        var todos = claims.stream().map(Claim::todo).collect(Collectors.toCollection(TreeSet::new));
+        if (!ladders.keySet().equals(todos))
+            problems.add("TODOs with hints " + ladders.keySet() + ", of the claims " + todos);
+        ladders.forEach((todo, hints) -> {
+            if (hints.size() < 2 || hints.size() > 4)
+                problems.add("TODO " + todo + " has " + hints.size() + " hints, must be 2 to 4");
+        });
+    }
+
+    /// `reset` restores the starter.
+    private static void restored(String lab, String starter, List<String> problems)
+        throws IOException {
+        var diff = "grader/starters/" + lab + ".diff";
+        var remedy = "; try: diff -u solutions/" + lab + ".java labs/" + lab + ".java > " + diff;
+        try {
+            if (!Reference.starter(lab).equals(starter))
+                problems.add(diff + " makes another starter than labs/" + lab + ".java" + remedy);
+        } catch (PatchFailedException stale) {
+            problems.add(diff + ": " + stale.getMessage() + remedy);
+        }
     }
 
     private static void solution(int number, String source, List<String> problems) {

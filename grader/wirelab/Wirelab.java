@@ -13,6 +13,7 @@
 //DEPS org.java-websocket:Java-WebSocket:1.6.0
 //DEPS info.picocli:picocli:4.7.7
 //DEPS io.github.java-diff-utils:java-diff-utils:4.16
+//DEPS org.jline:jline-terminal-jni:3.30.9
 //DEPS org.slf4j:slf4j-nop:2.0.18
 //SOURCES *.java
 //SOURCES checks/*.java
@@ -24,7 +25,8 @@ import picocli.CommandLine.Command;
 
 /// The commands for instructors and authors: `jbang grade`, `jbang verify`.
 @Command(name = "jbang", description = "Wirelab: hands-on labs for real-time APIs.",
-    subcommands = {GradeCommand.class, VerifyCommand.class})
+    subcommands = {GradeCommand.class, VerifyCommand.class, WatchCommand.class,
+        ListCommand.class})
 public final class Wirelab {
     private Wirelab() {}
 

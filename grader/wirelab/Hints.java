@@ -1,0 +1,43 @@
+package wirelab;
+
+import module java.base;
+
+/// The hint ladders of a lab, `grader/hints/labNN.md`: from a question to nearly the code.
+final class Hints {
+    private Hints() {}
+
+    /// The hints for each TODO, in their order.
+    static SortedMap<Integer, List<String>> of(String lab) {
+        var ladders = new TreeMap<Integer, List<String>>();
+        for (var line : lines(Project.root().resolve("grader/hints").resolve(lab + ".md"))) {
+            if (line.startsWith("## TODO "))
+                ladders.put(Integer.parseInt(line.substring(8).strip()), new ArrayList<>());
+            else if (ladders.isEmpty() || line.isBlank()) continue;
+            else if (line.matches("\\d\\. .*")) ladders.lastEntry().getValue()
+                .add(line.substring(3));
+            else ladders.lastEntry().getValue().add(
+                ladders.lastEntry().getValue().removeLast() + "\n" + line);
+        }
+        return ladders;
+    }
+
+    /// The next hint for a TODO that has not been seen, and those before it; an empty list if there
+    /// is none for it.
+    static List<String> next(String lab, int todo, Progress progress) {
+        var ladder = of(lab).getOrDefault(todo, List.of());
+        var seen = Math.min(progress.hints(lab, todo) + 1, ladder.size());
+        if (seen > 0) progress.showed(lab, todo, seen);
+        var shown = new ArrayList<String>();
+        for (var i = 0; i < seen; i++) shown.add("TODO %d, hint %d of %d: %s".formatted(todo, i + 1,
+            ladder.size(), ladder.get(i)));
+        return shown;
+    }
+
+    private static List<String> lines(Path file) {
+        try {
+            return Files.readAllLines(file);
+        } catch (IOException missing) {
+            throw new Usage("There are no hints for this lab.");
+        }
+    }
+}

@@ -1,0 +1,329 @@
+package wirelab;
+
+import module java.base;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.concurrent.Callable;
+import org.jline.terminal.Terminal;
+import org.jline.terminal.TerminalBuilder;
+import picocli.CommandLine.*;
+
+/// Checks a lab each time its file is saved. The student's code runs in a JVM of its own that stays
+/// warm ([Worker]); a second one waits in case the code ends or spoils the first.
+@Command(name = "watch", description = {
+    "Checks a lab again each time its file is saved, and goes on to the next lab when it passes.",
+    "Keys: h hint, l list, r run again, n next lab, q quit."})
+public final class WatchCommand implements Callable<Integer> {
+    /// How many lines of what the student's code prints are shown for a run.
+    private static final int PRINTED = 50;
+    /// How many lines of the difference to the solution are shown.
+    private static final int DIFFERENCE = 24;
+    private static final int LAST = 9;
+
+    @Parameters(paramLabel = "NN", arity = "0..1",
+        description = "The lab's number. Default: the first that has not been passed.")
+    Integer number;
+    @Option(names = "--poll", paramLabel = "MS", defaultValue = "10",
+        description = "How often to look whether the file has changed, 5 to 10000 ms. It needs no "
+            + "file events, so it works on network and shared folders, too. Default: 10.")
+    int poll;
+
+    private sealed interface Event {}
+
+    private record Saved(Path file) implements Event {}
+
+    private record Key(int key) implements Event {}
+
+    /// @param line null when it has ended
+    private record Said(Jvm jvm, String line) implements Event {}
+
+    private record Printed(Jvm jvm, String line) implements Event {}
+
+    private final BlockingQueue<Event> events = new LinkedBlockingQueue<>();
+    private final Progress progress = Progress.here();
+    private Terminal terminal;
+    private volatile Path file;
+    private Jvm jvm;
+    private Jvm spare;
+    private boolean running;
+    private int printed;
+    /// The TODO of the first broken claim, 0 if none is known.
+    private int todo;
+
+    @Override public Integer call() throws Exception {
+        if (poll < 5 || poll > 10_000)
+            throw new Usage("--poll " + poll + ": must be from 5 to 10000 ms.");
+        choose(number == null ? firstOpen() : number);
+        terminal = System.console() != null && System.console().isTerminal()
+            ? TerminalBuilder.builder().system(true).build() : null;
+        if (terminal != null) terminal.enterRawMode();
+        Thread.ofPlatform().daemon().name("keys").start(this::readKeys);
+        jvm = new Jvm();
+        spare = new Jvm();
+        Thread.ofPlatform().daemon().name("file").start(this::lookAtFile);
+        try {
+            while (handle(events.take())) { }
+        } finally {
+            jvm.close();
+            spare.close();
+            if (terminal != null) terminal.close();
+        }
+        return 0;
+    }
+
+    private int firstOpen() {
+        return Project.labs().stream().filter(lab -> !progress.passed(name(lab))).findFirst()
+            .orElse(LAST);
+    }
+
+    private static String name(int lab) { return "lab%02d".formatted(lab); }
+
+    private String lab() { return name(number); }
+
+    private void choose(int lab) {
+        Examination.checks(lab);
+        number = lab;
+        todo = progress.todo(lab());
+        file = Reference.lab(lab());
+    }
+
+    /// @return false to end
+    private boolean handle(Event event) throws IOException {
+        switch (event) {
+            case Saved saved when saved.file.equals(file) -> check();
+            case Saved _ -> { }
+            case Key(var key) when key == 'q' || key == 3 || key == 4 -> { return false; }
+            case Key(var key) -> press(key);
+            case Printed(var from, var line) when from == jvm && running -> show(line);
+            case Printed _ -> { }
+            case Said(var from, var line) when from == jvm -> hear(line);
+            case Said(var from, var line) when from == spare && line == null -> spare = new Jvm();
+            case Said _ -> { }
+        }
+        return true;
+    }
+
+    private void press(int key) throws IOException {
+        switch (key) {
+            case 'r' -> check();
+            case 'l' -> say(list(progress));
+            case 'h' -> say(todo == 0 ? "No promise is known to be broken: press r."
+                : hint(lab(), todo, progress));
+            case 'n' -> {
+                if (number < LAST) choose(number + 1);
+                check();
+            }
+            default -> { }
+        }
+    }
+
+    /// The labs and how far they have come.
+    static String list(Progress progress) {
+        return Project.labs().stream().map(lab -> "  %02d  %-30s %s".formatted(lab,
+            Examination.title(lab), progress.state(name(lab)))).collect(Collectors.joining("\n"));
+    }
+
+    static String hint(String lab, int todo, Progress progress) {
+        var hints = Hints.next(lab, todo, progress);
+        return hints.isEmpty() ? "There is no hint for TODO " + todo + " of " + lab + "."
+            : String.join("\n", hints);
+    }
+
+    private void check() {
+        // What it still does for the text before is of no interest any more.
+        running = true;
+        printed = 0;
+        clear();
+        jvm.check(file);
+    }
+
+    /// A line of the report.
+    private void hear(String line) throws IOException {
+        if (line == null) replace();
+        else if (line.equals(Worker.LEFTOVERS)) {
+            if (!running) change();
+        } else if (running) {
+            if (line.startsWith(Worker.END)) end(line.substring(1).split(" "));
+            else say(line);
+        }
+    }
+
+    /// The JVM has ended, by itself or because of the student's code.
+    private void replace() {
+        var code = jvm.code();
+        change();
+        if (!running) return;
+        if (code == Worker.HURRIED) jvm.check(file);
+        else {
+            running = false;
+            say("  ✘ this code ended the JVM, exit code " + code
+                + ": is there a System.exit or halt?");
+        }
+    }
+
+    /// The spare JVM takes over.
+    private void change() {
+        jvm.close();
+        jvm = spare;
+        spare = new Jvm();
+    }
+
+    /// @param result see [Worker#END]
+    private void end(String... result) throws IOException {
+        running = false;
+        var code = Integer.parseInt(result[0]);
+        todo = Integer.parseInt(result[1]);
+        if (code <= 1) progress.record(lab(), Integer.parseInt(result[2]),
+            Integer.parseInt(result[3]), todo);
+        if (code == 0) pass();
+        jvm.warm(Reference.solution(lab()));
+        spare.warm(Reference.solution(lab()));
+    }
+
+    private void pass() throws IOException {
+        say("Lab %02d is passed. Well done.".formatted(number));
+        var difference = Reference.difference(lab());
+        if (!difference.isEmpty()) {
+            say("What the reference does differently:");
+            difference.stream().skip(2).limit(DIFFERENCE).forEach(this::say);
+            if (difference.size() > DIFFERENCE + 2) say("… %d lines more: jbang %s.java solution"
+                .formatted(difference.size() - DIFFERENCE - 2, lab()));
+        }
+        say(number < LAST ? "Press n for lab %02d.".formatted(number + 1)
+            : "That was the last one.");
+    }
+
+    /// What the student's code printed.
+    private void show(String line) {
+        if (++printed <= PRINTED) say("  | " + line);
+        if (printed == PRINTED) say("  | …");
+    }
+
+    private void say(String text) {
+        // A terminal in raw mode needs the carriage return.
+        System.out.print(text.replace("\n", terminal == null ? "\n" : "\r\n")
+            + (terminal == null ? "\n" : "\r\n"));
+        System.out.flush();
+    }
+
+    private void clear() {
+        if (terminal == null) say("");
+        else System.out.print("\033[H\033[2J\033[3J");
+    }
+
+    private void readKeys() {
+        try {
+            for (int key; (key = terminal == null ? System.in.read() : terminal.reader().read())
+                >= 0; ) events.add(new Key(key));
+        } catch (IOException closed) {
+            // Without keys Ctrl-C ends it.
+        }
+    }
+
+    /// Tells of each new text of the file, once it has stopped changing.
+    private void lookAtFile() {
+        Path known = null;
+        var text = "";
+        var stamp = "";
+        var told = "";
+        try {
+            for (;; Thread.sleep(poll)) {
+                var now = file;
+                if (!now.equals(known)) told = "";
+                known = now;
+                var seen = stamp(now);
+                if (seen.equals(stamp) && !seen.equals(told)) {
+                    told = seen;
+                    var read = read(now);
+                    if (!read.isBlank() && !(now + read).equals(text)) {
+                        text = now + read;
+                        events.add(new Saved(now));
+                    }
+                }
+                stamp = seen;
+            }
+        } catch (InterruptedException end) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /// Changes when the file does; some editors write a new file and rename it.
+    private static String stamp(Path file) {
+        try {
+            var attributes = Files.readAttributes(file, BasicFileAttributes.class);
+            return file + " " + attributes.lastModifiedTime() + " " + attributes.size() + " "
+                + attributes.fileKey();
+        } catch (IOException absent) {
+            return "";
+        }
+    }
+
+    private static String read(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException absent) {
+            return "";
+        }
+    }
+
+    /// A JVM for the student's code.
+    private final class Jvm {
+        private final Process process;
+        private Path warmed;
+
+        Jvm() {
+            var builder = new ProcessBuilder(Project.java(), "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC", "-Xmx1g", "-cp", System.getProperty("java.class.path"),
+                Worker.class.getName()).directory(Project.root().resolve("labs").toFile());
+            if (terminal != null && System.getenv("NO_COLOR") == null)
+                builder.environment().put("FORCE_COLOR", "1");
+            try {
+                process = builder.start();
+            } catch (IOException cause) {
+                throw new UncheckedIOException(cause);
+            }
+            read(process.inputReader(StandardCharsets.UTF_8), Said::new, true);
+            read(process.errorReader(StandardCharsets.UTF_8), Printed::new, false);
+        }
+
+        private void read(BufferedReader reader, BiFunction<Jvm, String, Event> event,
+                boolean tellEnd) {
+            Thread.ofPlatform().daemon().start(() -> {
+                try (reader) {
+                    for (String line; (line = reader.readLine()) != null; )
+                        events.add(event.apply(this, line));
+                } catch (IOException killed) {
+                    // Told as its end.
+                }
+                if (tellEnd) events.add(event.apply(this, null));
+            });
+        }
+
+        void check(Path lab) { order(lab.toString()); }
+
+        /// Runs a solution once, of which nobody hears: what has run before runs faster.
+        void warm(Path solution) {
+            if (!solution.equals(warmed)) order(Worker.QUIET + solution);
+            warmed = solution;
+        }
+
+        private void order(String line) {
+            try {
+                process.outputWriter().write(line + "\n");
+                process.outputWriter().flush();
+            } catch (IOException ended) {
+                // It is replaced when its end is read.
+            }
+        }
+
+        int code() {
+            try {
+                return process.waitFor();
+            } catch (InterruptedException hurry) {
+                Thread.currentThread().interrupt();
+                return -1;
+            }
+        }
+
+        void close() { process.destroyForcibly(); }
+    }
+}
