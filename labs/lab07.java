@@ -100,7 +100,7 @@ class lab07 {
         // TODO 9: at most CALLS streams at a time on one connection. For now a client may open as
         // many as it likes.
         return builder;
-}
+    }
 
     static final class Service extends MarketService {
         private static final Status STOPPING =
@@ -122,12 +122,12 @@ class lab07 {
 
         /// Why this request is refused; null if it isn't.
         private Status refusal(SubscribeRequest request) {
-        // TODO 3: INVALID_ARGUMENT without symbols and below id 0, NOT_FOUND for a symbol that
-        // nobody knows(…), each with a description that says what is wrong and what is allowed:
-        // Status.NOT_FOUND.withDescription(…). At last, look at outside(…). For now a client that
-        // asks for nonsense waits for ever.
-        return null;
-}
+            // TODO 3: INVALID_ARGUMENT without symbols and below id 0, NOT_FOUND for a symbol that
+            // nobody knows(…), each with a description that says what is wrong and what is allowed:
+            // Status.NOT_FOUND.withDescription(…). At last, look at outside(…). For now a client
+            // that asks for nonsense waits for ever.
+            return null;
+        }
 
         /// The beginning of a text that is long.
         private static String shortened(String text) {
@@ -151,21 +151,21 @@ class lab07 {
         void stop() {
             // TODO 8: end all streams, those that are there and those that are just about to open:
             // see STOPPING, `stopping`, and the end of open(). For now they are cut off.
-}
+        }
     }
 
     /// After which id a stream begins.
     static long cursor(long afterId, Feed feed) {
         // TODO 2: after `afterId`; 0 is none. For now everybody gets only what is published next.
         return feed.newest();
-}
+    }
 
     /// Why nobody can go on after this id; null if one can.
     static Status outside(long afterId, Feed feed) {
         // TODO 4: lost(…) for an id above the newest, and for one after which the feed forgot(…)
         // something. 0 is never outside.
         return null;
-}
+    }
 
     /// Says that quotes after this id are lost.
     static Status lost(long id, Feed feed) {
@@ -201,7 +201,7 @@ class lab07 {
         void watch() {
             // TODO 5: end() as soon as the client is gone: setOnCancelHandler.
             // TODO 6 too: wake() when the client is ready again: setOnReadyHandler.
-}
+        }
 
         private void wake() { news.release(); }
 
@@ -217,7 +217,7 @@ class lab07 {
             // is an `end`. For now the stream ends when the feed does.
             deliver();
             client.onCompleted();
-}
+        }
 
         /// Waits for news.
         private void await() {
@@ -235,7 +235,7 @@ class lab07 {
             // TODO 7: end(lost(…)) if the first quote that was read isn't the one after the cursor.
             // Look also while the client isn't ready.
             send(feed.after(cursor, BATCH));
-}
+        }
 
         /// Sends those of these quotes that the client subscribed to; false as soon as it is not
         /// ready for more.
@@ -244,7 +244,7 @@ class lab07 {
             // TODO 6: look at client.isReady() before each one, and return false where it isn't.
             for (var quote : quotes) client.onNext(MarketService.message(quote));
             return true;
-}
+        }
     }
 
     /// Gives the quotes of these symbols after the id `after` to `sink`, once and in order, until
@@ -270,7 +270,7 @@ class lab07 {
     static Duration backOff(int failures) {
         // TODO 12: anything from 0 to min(5 s, 50 ms × 2^failures), at random.
         return Duration.ofMillis(300);
-}
+    }
 
     /// One stream after the other, and what is known between two of them.
     static final class Reader {
@@ -296,7 +296,7 @@ class lab07 {
             // TODO 11: with a deadline of 60 s; withDeadlineAfter(…) makes a moment of it.
             var request = SubscribeRequest.newBuilder().addAllSymbols(symbols);
             return stub.subscribeQuotes(request.build());
-}
+        }
 
         /// Reads one stream to its end; the status that it ended with.
         Status read() throws InterruptedException {
@@ -312,7 +312,7 @@ class lab07 {
             } catch (SinkFailed failed) {
                 return Status.UNAVAILABLE.withCause(failed);
             }
-}
+        }
 
         private void take(Quote quote) throws SinkFailed {
             try {
@@ -322,7 +322,7 @@ class lab07 {
             } catch (RuntimeException failure) {
                 throw new SinkFailed(failure);
             }
-}
+        }
 
         /// Whether to subscribe again after a stream that ended so.
         ///
@@ -333,7 +333,7 @@ class lab07 {
             // TODO 13: false after OK; an IllegalStateException with code and description after a
             // status that another try won't change. For now it tries for ever.
             return true;
-}
+        }
     }
 
     // Given for the client.

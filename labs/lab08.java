@@ -129,7 +129,7 @@ class lab08 {
         void stop() {
             // TODO 8: end all uploads with UNAVAILABLE, also those that are just opened: see
             // uploadTrades. For now they are cut off a second later.
-}
+        }
     }
 
     /// One upload, until it is booked or has failed.
@@ -326,7 +326,7 @@ class lab08 {
         private ClientCallStreamObserver<Trade> server;
         private int sent;
         private boolean halfClosed;
-        private volatile TradeConfirmation confirmation;
+        private volatile TradeConfirmation confirmation = TradeConfirmation.getDefaultInstance();
 
         Attempt(Trades trades, int count) {
             this.trades = trades;

@@ -375,7 +375,7 @@ class lab08 {
         private ClientCallStreamObserver<Trade> server;
         private int sent;
         private boolean halfClosed;
-        private volatile TradeConfirmation confirmation;
+        private volatile TradeConfirmation confirmation = TradeConfirmation.getDefaultInstance();
 
         Attempt(Trades trades, int count) {
             this.trades = trades;

@@ -25,7 +25,7 @@ class ConsoleTest {
             .mapToObj(i -> outcome(i + 1, verdicts[i])).toList();
         console.title();
         outcomes.forEach(console::show);
-        return console.summary(outcomes, Duration.ofMillis(420), "jbang lab03.java");
+        return console.summary(outcomes, Duration.ofMillis(420), "`jbang lab03.java`");
     }
 
     private String text() { return printed.toString(StandardCharsets.UTF_8); }

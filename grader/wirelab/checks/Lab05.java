@@ -31,9 +31,6 @@ public class Lab05 extends Checks {
         return answer;
     }
 
-    /// How many listeners there are when those of earlier checks are gone.
-    private int quiet() { return eventually(Duration.ofSeconds(1), this::listeners, n -> n == 0); }
-
     /// How many listeners there are once they are so many.
     private int listeners(int wanted) { return eventually(this::listeners, n -> n == wanted); }
 

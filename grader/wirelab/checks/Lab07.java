@@ -69,9 +69,6 @@ public class Lab07 extends RpcChecks {
         return "S" + Long.toString(ThreadLocalRandom.current().nextLong(1L << 40), 36);
     }
 
-    /// How many listeners there are when those of earlier checks are gone.
-    private int quiet() { return eventually(Duration.ofSeconds(1), this::listeners, n -> n == 0); }
-
     private void assertHolds(int before, List<Call<SubscribeRequest, Quote>> streams) {
         var wanted = before + streams.size();
         var held = eventually(this::listeners,

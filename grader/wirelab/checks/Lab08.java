@@ -101,9 +101,6 @@ public class Lab08 extends RpcChecks {
             .health(HealthRequest.getDefaultInstance()).getListeners();
     }
 
-    /// How many listeners there are, when nothing is left of the check before.
-    private int quiet() { return eventually(Duration.ofSeconds(1), this::listeners, n -> n == 0); }
-
     /// Fails unless `wanted` uploads are open.
     private void assertOpen(int before, int wanted, String why) {
         promise(wanted + " listeners, as many as uploads are open", "lab text", why);

@@ -492,7 +492,7 @@ public class Lab09 extends RpcChecks {
 
     @Test @Order(13) @Tag("TODO-7")
     void a_client_that_does_not_read_is_ended_and_others_notice_nothing() {
-        var before = listeners();
+        var before = quiet();
         var symbol = symbol();
         var reader = trade();
         promise("accepted n, and a listener for each of two calls", "lab text");
@@ -522,7 +522,7 @@ public class Lab09 extends RpcChecks {
 
     @Test @Order(14) @Tag("TODO-8")
     void orders_of_a_client_that_is_gone_are_withdrawn() {
-        var before = listeners();
+        var before = quiet();
         var symbol = symbol();
         var cut = connection();
         var cancelled = trade();
