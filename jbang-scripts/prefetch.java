@@ -34,18 +34,17 @@ class prefetch implements Callable<Integer> {
         String words() {
             if (failed()) return "failed: " + answer.complaint();
             if (fetched + built == 0) return "was there";
-            return Stream.of(fetched > 0 ? "fetched " + megabytes(fetched) : "",
-                built > 0 ? "built " + megabytes(built) : "").filter(Predicate.not(String::isEmpty))
-                .collect(Collectors.joining(", "));
+            return fetched == 0 ? "built " + megabytes(built)
+                : "fetched " + megabytes(fetched) + ", built " + megabytes(built);
         }
     }
 
     static String megabytes(long bytes) {
-        return "%.1f MB".formatted(Locale.ROOT, bytes / 1e6);
+        return String.format(Locale.ROOT, "%.2f MB", bytes / 1e6);
     }
 
     static String seconds(Duration time) {
-        return "%.1f s".formatted(Locale.ROOT, time.toMillis() / 1e3);
+        return String.format(Locale.ROOT, "%.1f s", time.toMillis() / 1e3);
     }
 
     /// The folders that JBang fills: the one this was compiled into, and the one that its own
@@ -71,6 +70,7 @@ class prefetch implements Callable<Integer> {
         return sum.sum();
     }
 
+    private final boolean terminal = System.console() != null && System.console().isTerminal();
     private final Path repository = folder("picocli-", 5);
     private final Path jars = folder("prefetch.jar", 2);
     private long fetched;
@@ -104,10 +104,12 @@ class prefetch implements Callable<Integer> {
             : only.stream().map(Path::toAbsolutePath).toList();
         var items = new ArrayList<Item>();
         for (var script : scripts) {
+            var name = root.relativize(script);
+            if (terminal) System.out.print("  · " + name + " …\r");
             var item = build(root, script);
             items.add(item);
             System.out.println("  %s %-32s %-36s %7s".formatted(item.failed() ? "✘" : "✔",
-                root.relativize(script), item.words(), seconds(item.took)));
+                name, item.words(), seconds(item.took)));
         }
         return conclude(items);
     }
