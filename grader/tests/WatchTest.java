@@ -49,8 +49,15 @@ class WatchTest {
             process = java(checkout, Stream.concat(Stream.of("-cp",
                 System.getProperty("java.class.path"), "wirelab.Wirelab", "watch"),
                 Stream.of(args)).toArray(String[]::new)).start();
-            Thread.ofPlatform().daemon().start(() ->
-                process.inputReader(StandardCharsets.UTF_8).lines().forEach(lines::add));
+            Thread.ofPlatform().daemon().start(this::read);
+        }
+
+        private void read() {
+            try (var reader = process.inputReader(StandardCharsets.UTF_8)) {
+                for (String line; (line = reader.readLine()) != null; ) lines.add(line);
+            } catch (IOException destroyed) {
+                // Nobody waits for a line any more.
+            }
         }
 
         /// What it prints, up to a line with this text.
