@@ -76,7 +76,10 @@ class WatchTest {
             process.outputWriter().flush();
         }
 
-        @Override public void close() { process.destroy(); }
+        /// When it has ended: until then it may write to the checkout.
+        @Override public void close() {
+            process.destroyForcibly().onExit().orTimeout(PATIENCE, TimeUnit.SECONDS).join();
+        }
     }
 
     private String starter() throws IOException {
