@@ -3,6 +3,7 @@
 //DEPS ../../labs/market/Market.java
 //DEPS ../../labs/market/rpc/MarketService.java
 //DEPS ../../proto/MarketProto.java
+//DEPS com.google.protobuf:protobuf-java:4.36.2
 //DEPS org.junit:junit-bom:6.1.3@pom
 //DEPS org.junit.jupiter:junit-jupiter
 //DEPS org.junit.platform:junit-platform-launcher
