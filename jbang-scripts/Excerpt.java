@@ -2,6 +2,7 @@ import module java.base;
 import com.sun.source.tree.*;
 import com.sun.source.util.*;
 import javax.lang.model.element.*;
+import javax.lang.model.type.*;
 import javax.tools.*;
 
 /// Cuts members out of a lab's solution, with all that they need of it and of labs/market/, so that
@@ -76,7 +77,8 @@ final class Excerpt {
     private void need(Element element) {
         var type = outermost(element);
         if (type == null) return;
-        if (("" + task.getElements().getPackageOf(type)).equals(GENERATED)) generate(element);
+        if (isGenerated(element)) generate(element instanceof TypeElement one ? one
+            : (TypeElement) element.getEnclosingElement(), element);
         if (!needed.containsKey(type)) return;
         var member = element;
         while (member != type && member.getEnclosingElement() != type)
@@ -90,16 +92,18 @@ final class Excerpt {
         if (path != null) new Needs().scan(path, null);
     }
 
-    private void generate(Element element) {
-        var type = outermost(element);
-        var members = generated.computeIfAbsent(type, _ -> new LinkedHashSet<>());
-        if (element == type || !members.add(element)) return;
-        if (element instanceof ExecutableElement method) {
-            members.add(method.getEnclosingElement());
-            Stream.concat(Stream.of(method.getReturnType()), method.getParameters().stream()
-                .map(Element::asType)).map(task.getTypes()::asElement).filter(Objects::nonNull)
-                .forEach(this::need);
-        }
+    private boolean isGenerated(Element element) {
+        return ("" + task.getElements().getPackageOf(element)).equals(GENERATED);
+    }
+
+    /// Notes that of a class which protoc generates this is needed, a member or the class.
+    private void generate(TypeElement type, Element element) {
+        var members = generated.computeIfAbsent(outermost(type), _ -> new LinkedHashSet<>());
+        members.add(type);
+        if (!members.add(element) || !(element instanceof ExecutableElement method)) return;
+        Stream.concat(Stream.of(method.getReturnType()), method.getParameters().stream()
+            .map(Element::asType)).map(task.getTypes()::asElement).filter(Objects::nonNull)
+            .forEach(this::need);
     }
 
     /// The class that an element is inside of; null for a package, or the length of an array.
@@ -123,9 +127,13 @@ final class Excerpt {
         @Override public Void visitMemberSelect(MemberSelectTree tree, Void nothing) {
             var element = trees.getElement(getCurrentPath());
             if (element != null) need(element);
+            var left = new TreePath(getCurrentPath(), tree.getExpression());
+            // What a generated class inherits, like withDeadlineAfter, is needed of it, too.
+            if (element instanceof ExecutableElement && trees.getTypeMirror(left)
+                instanceof DeclaredType type && isGenerated(type.asElement()))
+                generate((TypeElement) type.asElement(), element);
             // Of Market.JSON only JSON is needed.
-            var of = trees.getElement(new TreePath(getCurrentPath(), tree.getExpression()));
-            if (element instanceof TypeElement || !needed.containsKey(of))
+            if (element instanceof TypeElement || !needed.containsKey(trees.getElement(left)))
                 scan(tree.getExpression(), nothing);
             return null;
         }
@@ -307,14 +315,15 @@ final class Excerpt {
 
     /// The methods that are needed of a class that protoc generates, without what they do.
     private String outline(TypeElement type, Set<Element> members, String margin) {
-        var inside = type.getEnclosedElements().stream().filter(members::contains).toList();
+        var inside = task.getElements().getAllMembers(type).stream()
+            .filter(members::contains).filter(one -> one != type).toList();
         if (type.getKind() == ElementKind.ENUM)
             return margin + "enum " + type.getSimpleName() + " { " + inside.stream()
                 .map(Object::toString).collect(Collectors.joining(", ")) + " }\n";
         var text = new StringBuilder();
         for (var one : inside)
             if (one instanceof ExecutableElement method)
-                text.append(margin).append("    ").append(signature(method)).append('\n');
+                text.append(margin).append("    ").append(signature(type, method)).append('\n');
         for (var one : inside)
             if (one instanceof TypeElement inner)
                 text.append('\n').append(outline(inner, members, margin + "    "));
@@ -322,13 +331,17 @@ final class Excerpt {
         return text.isEmpty() ? head + "}\n" : head + "\n" + text + margin + "}\n";
     }
 
-    private static String signature(ExecutableElement method) {
-        var isStatic = method.getModifiers().contains(Modifier.STATIC);
-        var text = (isStatic ? "static " : "") + method.getReturnType() + " "
-            + method.getSimpleName() + method.getParameters().stream()
-                .map(one -> one.asType() + " value")
-                .collect(Collectors.joining(", ", "(", ")"))
-            + (isStatic ? " { throw new UnsupportedOperationException(); }" : ";");
-        return text.replace(GENERATED + ".", "").replace("java.lang.", "");
+    private String signature(TypeElement type, ExecutableElement method) {
+        var seen = (ExecutableType) task.getTypes()
+            .asMemberOf((DeclaredType) type.asType(), method);
+        var parameters = IntStream.range(0, method.getParameters().size())
+            .mapToObj(at -> seen.getParameterTypes().get(at) + " value" + at);
+        var text = seen.getReturnType() + " " + method.getSimpleName()
+            + parameters.collect(Collectors.joining(", ", "(", ")"));
+        // What module java.base has is imported, what protoc generates stands here.
+        text = text.replaceAll("\\b(java|market)\\.([a-z0-9]+\\.)+", "").replaceAll(",\\b", ", ");
+        return method.getModifiers().contains(Modifier.STATIC) ? "static " + text + " {\n"
+            + "        throw new UnsupportedOperationException(\"protoc generates this\");\n    }"
+            : text + ";";
     }
 }

@@ -1,6 +1,9 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //JAVA 25+
 //SOURCES Excerpt.java
+//DEPS ../labs/market/Market.java
+//DEPS ../labs/market/rpc/MarketService.java
+//DEPS ../proto/MarketProto.java
 //DEPS ../grader/wirelab/Wirelab.java
 //DEPS com.squareup.okhttp3:okhttp-sse:5.5.1
 //DEPS org.java-websocket:Java-WebSocket:1.6.0
@@ -31,7 +34,9 @@ class snippet implements Callable<Integer> {
             var allowance = new Allowance(2);
             for (var poll = 1; poll <= 3; poll++)
                 IO.println(poll + ": " + allowance.take("client", System.nanoTime()));"""),
-        new Piece("short-polling", 1, "poll a server and lose nothing", "follow", """
+        new Piece("short-polling-server", 1, "answer polls, as often as allowed", "server", """
+            server(new Feed()).start(7001);"""),
+        new Piece("short-polling-client", 1, "poll a server and lose nothing", "follow", """
             follow(URI.create("http://127.0.0.1:7001"), 0, Duration.ofSeconds(1), IO::println);"""),
         new Piece("long-polling-client", 2, "ask a server that answers when there is news",
             "follow", """
@@ -57,7 +62,10 @@ class snippet implements Callable<Integer> {
             var sent = new Conditions(List.of(), List.of("\\"v1\\""), Optional.empty(),
                 Optional.empty());
             IO.println(decide(true, sent, List.of(EntityTag.parse("\\"v1\\"")), now));"""),
-        new Piece("conditional-get", 3, "poll, and download only what has changed", "follow",
+        new Piece("conditional-get-server", 3, "send nothing twice, and lose no update", "server",
+            """
+            server(new Feed()).start(7003);"""),
+        new Piece("conditional-get-client", 3, "poll, and download only what has changed", "follow",
             """
             follow(URI.create("http://127.0.0.1:7003"), Duration.ofSeconds(1), IO::println);"""),
         new Piece("webhook-signature", 4, "sign a webhook", "sign key request", """
@@ -71,7 +79,8 @@ class snippet implements Callable<Integer> {
             var time = "" + Instant.now().getEpochSecond();
             var sent = new Metadata("msg_1", time, sign(key, "msg_1", time, body));
             IO.println(verified(sent, body, key, Instant.now()));"""),
-        new Piece("webhook-delivery", 4, "deliver webhooks, and again when that fails", "server", """
+        new Piece("webhook-delivery", 4, "deliver webhooks, and again when that fails", "server",
+            """
             server(new Feed()).start(7004);"""),
         new Piece("idempotent-inbox", 4, "do a message once that comes twice", "Inbox", """
             var inbox = new Inbox(Duration.ZERO);
@@ -101,14 +110,17 @@ class snippet implements Callable<Integer> {
         new Piece("websocket-reconnect", 6, "reconnect a WebSocket", "follow", """
             var uri = URI.create("ws://127.0.0.1:7006/quotes/socket");
             follow(uri, "demo-token", List.of("BTC", "ETH", "SOL", "EUR"), IO::println);"""),
-        new Piece("grpc-server-streaming", 7, "respect isReady in a server's stream",
+        new Piece("grpc-server-streaming", 7, "stream from a gRPC server that respects isReady",
             "Subscription", ""),
-        new Piece("grpc-client-streaming", 8, "upload as fast as the server reads", "Attempt", ""),
-        new Piece("grpc-flow-control", 8, "ask for one message after the other", "Upload", ""),
-        new Piece("grpc-bidirectional-server", 9, "answer on a stream from many threads",
+        new Piece("grpc-resume", 7, "resume a gRPC stream, with deadlines", "follow", ""),
+        new Piece("grpc-client-streaming", 8, "upload with gRPC as fast as the server reads",
+            "upload", ""),
+        new Piece("grpc-flow-control", 8, "ask a gRPC client for one message at a time",
+            "Upload", ""),
+        new Piece("grpc-bidirectional-server", 9, "answer on a gRPC stream from many threads",
             "Session", ""),
-        new Piece("grpc-bidirectional-client", 9, "bound what is unanswered on a stream",
-            "Trader", ""),
+        new Piece("grpc-bidirectional-client", 9, "bound what is unanswered on a gRPC stream",
+            "trade", ""),
         new Piece("grpc-keepalive", 9, "notice gRPC clients that are gone", "configure", """
             var server = configure(NettyServerBuilder.forPort(0), 10_000).build().start();
             IO.println(server.getPort());
@@ -126,9 +138,8 @@ class snippet implements Callable<Integer> {
 
     /// All pieces, by lab.
     static String list() {
-        var longest = PIECES.stream().mapToInt(one -> one.name.length()).max().orElseThrow();
-        return PIECES.stream().map(one -> ("%-" + longest + "s  %s, lab %02d%n")
-            .formatted(one.name, one.question, one.lab)).collect(Collectors.joining());
+        return PIECES.stream().map(one -> "%-50s %s%n".formatted(one.question, one.name))
+            .collect(Collectors.joining());
     }
 
     private Piece piece() {
@@ -151,7 +162,7 @@ class snippet implements Callable<Integer> {
     }
 
     /// A piece as a file.
-    static String text(Piece piece) throws IOException {
+    private String text(Piece piece) throws IOException {
         var excerpt = new Excerpt(root(), "lab%02d.java".formatted(piece.lab), type(piece.name));
         for (var member : piece.members.split(" ")) excerpt.take(member);
         var title = piece.question.substring(0, 1).toUpperCase(Locale.ROOT)
@@ -166,19 +177,24 @@ class snippet implements Callable<Integer> {
     }
 
     /// The folder with solutions/, here or above.
-    private static Path root() {
+    private Path root() {
         for (var folder = Path.of("").toAbsolutePath(); folder != null; folder = folder.getParent())
             if (Files.isDirectory(folder.resolve("solutions"))) return folder;
-        throw new IllegalStateException("No folder solutions/ here or above.");
+        throw new CommandLine.ParameterException(command.commandLine(), "No Wirelab checkout here "
+            + "or above, a folder with solutions/. Go into it and try again.");
+    }
+
+    /// Does what the arguments ask for; returns the exit code.
+    static int run(PrintWriter out, PrintWriter err, String... args) {
+        return new CommandLine(new snippet()).setOut(out)
+            .setParameterExceptionHandler((wrong, _) -> {
+                err.println(wrong.getMessage());
+                return 2;
+            }).execute(args);
     }
 
     static void main(String... args) {
-        var out = new PrintWriter(System.out, true, StandardCharsets.UTF_8);
-        var line = new CommandLine(new snippet()).setOut(out);
-        line.setParameterExceptionHandler((wrong, _) -> {
-            line.getErr().println(wrong.getMessage());
-            return 2;
-        });
-        System.exit(line.execute(args));
+        System.exit(run(new PrintWriter(System.out, true, StandardCharsets.UTF_8),
+            new PrintWriter(System.err, true, StandardCharsets.UTF_8), args));
     }
 }
