@@ -177,7 +177,11 @@ final class Excerpt {
         dependencies().forEach(one -> text.append("//DEPS ").append(one).append('\n'));
         text.append('\n');
         // Modules come first, as in all our files.
-        imports.stream().sorted(Comparator.comparing(one -> !one.startsWith("module ")))
+        imports.stream()
+            // Two files may name one class in two ways.
+            .filter(one -> one.endsWith("*")
+                || !imports.contains(one.replaceFirst("\\w+$", "*")))
+            .sorted(Comparator.comparing(one -> !one.startsWith("module ")))
             .forEach(one -> text.append("import ").append(one).append(";\n"));
         text.append("""
 
@@ -316,7 +320,7 @@ final class Excerpt {
     /// The methods that are needed of a class that protoc generates, without what they do.
     private String outline(TypeElement type, Set<Element> members, String margin) {
         var inside = task.getElements().getAllMembers(type).stream()
-            .filter(members::contains).filter(one -> one != type).toList();
+            .filter(members::contains).toList();
         if (type.getKind() == ElementKind.ENUM)
             return margin + "enum " + type.getSimpleName() + " { " + inside.stream()
                 .map(Object::toString).collect(Collectors.joining(", ")) + " }\n";
@@ -340,6 +344,8 @@ final class Excerpt {
             + parameters.collect(Collectors.joining(", ", "(", ")"));
         // What module java.base has is imported, what protoc generates stands here.
         text = text.replaceAll("\\b(java|market)\\.([a-z0-9]+\\.)+", "").replaceAll(",\\b", ", ");
+        for (var one : imports)
+            if (one.endsWith(".*")) text = text.replace(one.substring(0, one.length() - 1), "");
         return method.getModifiers().contains(Modifier.STATIC) ? "static " + text + " {\n"
             + "        throw new UnsupportedOperationException(\"protoc generates this\");\n    }"
             : text + ";";

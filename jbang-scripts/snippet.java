@@ -35,14 +35,14 @@ class snippet implements Callable<Integer> {
             for (var poll = 1; poll <= 3; poll++)
                 IO.println(poll + ": " + allowance.take("client", System.nanoTime()));"""),
         new Piece("short-polling-server", 1, "answer polls, as often as allowed", "server", """
-            server(new Feed()).start(7001);"""),
+            server(new Feed()).start("127.0.0.1", 7001);"""),
         new Piece("short-polling-client", 1, "poll a server and lose nothing", "follow", """
             follow(URI.create("http://127.0.0.1:7001"), 0, Duration.ofSeconds(1), IO::println);"""),
         new Piece("long-polling-client", 2, "ask a server that answers when there is news",
             "follow", """
             follow(URI.create("http://127.0.0.1:7002"), 0, IO::println);"""),
         new Piece("long-polling-server", 2, "answer when there is news", "server", """
-            server(new Feed()).start(7002);"""),
+            server(new Feed()).start("127.0.0.1", 7002);"""),
         new Piece("long-polling-wait", 2, "hold a request until there is news", "await", """
             var feed = new Feed();
             Thread.startVirtualThread(() -> feed.publish("BTC", 64210.5, 64211));
@@ -64,7 +64,7 @@ class snippet implements Callable<Integer> {
             IO.println(decide(true, sent, List.of(EntityTag.parse("\\"v1\\"")), now));"""),
         new Piece("conditional-get-server", 3, "send nothing twice, and lose no update", "server",
             """
-            server(new Feed()).start(7003);"""),
+            server(new Feed()).start("127.0.0.1", 7003);"""),
         new Piece("conditional-get-client", 3, "poll, and download only what has changed", "follow",
             """
             follow(URI.create("http://127.0.0.1:7003"), Duration.ofSeconds(1), IO::println);"""),
@@ -81,7 +81,7 @@ class snippet implements Callable<Integer> {
             IO.println(verified(sent, body, key, Instant.now()));"""),
         new Piece("webhook-delivery", 4, "deliver webhooks, and again when that fails", "server",
             """
-            server(new Feed()).start(7004);"""),
+            server(new Feed()).start("127.0.0.1", 7004);"""),
         new Piece("idempotent-inbox", 4, "do a message once that comes twice", "Inbox", """
             var inbox = new Inbox(Duration.ZERO);
             IO.println(inbox.accept(new Received("msg_1", "quote.published")));
@@ -99,14 +99,14 @@ class snippet implements Callable<Integer> {
             feed.publish("BTC", 64210.5, 64211);
             IO.print(step(0, feed).text());"""),
         new Piece("sse-server", 5, "serve an SSE stream", "server", """
-            server(new Feed()).start(7005);"""),
+            server(new Feed()).start("127.0.0.1", 7005);"""),
         new Piece("sse-resume", 5, "resume an SSE stream", "follow", """
             follow(URI.create("http://127.0.0.1:7005"), 0, IO::println);"""),
         new Piece("full-jitter", 6, "reconnect with jitter", "backOff", """
             for (var failures = 0; failures < 8; failures++) IO.println(backOff(failures));"""),
         new Piece("websocket-origin", 6, "refuse WebSockets of other sites", "checkOrigin", ""),
         new Piece("websocket-server", 6, "serve WebSockets, some of them slow", "server", """
-            server(new Feed()).start(7006);"""),
+            server(new Feed()).start("127.0.0.1", 7006);"""),
         new Piece("websocket-reconnect", 6, "reconnect a WebSocket", "follow", """
             var uri = URI.create("ws://127.0.0.1:7006/quotes/socket");
             follow(uri, "demo-token", List.of("BTC", "ETH", "SOL", "EUR"), IO::println);"""),

@@ -14,7 +14,8 @@ import org.junit.jupiter.api.*;
 /// what JBang finds for its `//DEPS`, and run in a process of its own.
 @DisplayNameGeneration(DisplayNameGenerator.ReplaceUnderscores.class)
 class SnippetTest {
-    private static final Pattern SERVES = Pattern.compile("(server\\(.*\\)\\.start\\()70\\d\\d\\)");
+    private static final Pattern SERVES =
+        Pattern.compile("(server\\(.*\\)\\.start\\(\"127\\.0\\.0\\.1\", )70\\d\\d\\)");
     private static final Pattern ASKS = Pattern.compile("(://127\\.0\\.0\\.1:)70\\d\\d");
     private static final HttpClient HTTP = HttpClient.newHttpClient();
     private static Path folder;
@@ -151,7 +152,7 @@ class SnippetTest {
         try {
             var line = CompletableFuture.supplyAsync(() -> firstLine(client));
             // Until it has one: what comes before a WebSocket is open is not for it.
-            for (var end = Deadline.in(Duration.ofSeconds(20)); !line.isDone() && !end.passed();
+            for (var end = Deadline.in(Duration.ofSeconds(60)); !line.isDone() && !end.passed();
                     Deadline.pause()) publish(base);
 
             assertThat(line.getNow("nothing")).contains("symbol=");
