@@ -1,0 +1,215 @@
+package wirelab;
+
+import static org.assertj.core.api.Assertions.*;
+
+import module java.base;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse.BodyHandlers;
+import javax.tools.ToolProvider;
+import org.junit.jupiter.api.*;
+
+/// What `jbang snippet` prints stands on its own: each text is compiled alone in its folder, with
+/// what JBang finds for its `//DEPS`, and run in a process of its own.
+@DisplayNameGeneration(DisplayNameGenerator.ReplaceUnderscores.class)
+class SnippetTest {
+    private static final Pattern SERVES =
+        Pattern.compile("(server\\(.*\\)\\.start\\(\"127\\.0\\.0\\.1\", )70\\d\\d\\)");
+    private static final Pattern ASKS = Pattern.compile("(://127\\.0\\.0\\.1:)70\\d\\d");
+    private static final HttpClient HTTP = HttpClient.newHttpClient();
+    private static Path folder;
+    private static Class<?> tool;
+    private static Map<String, String> texts;
+    private static final Map<String, String> CLASS_PATHS = new HashMap<>();
+
+    private record Run(int code, String out, String err) {}
+
+    @BeforeAll static void print() throws Exception {
+        folder = Files.createTempDirectory("wirelab-");
+        compile(System.getProperty("java.class.path"), folder,
+            Project.root().resolve("jbang-scripts/snippet.java"),
+            Project.root().resolve("jbang-scripts/Excerpt.java"));
+        tool = new URLClassLoader(new URL[] {folder.toUri().toURL()},
+            SnippetTest.class.getClassLoader()).loadClass("snippet");
+        texts = new LinkedHashMap<>();
+        for (var line : snippet().out.lines().toList()) {
+            var name = line.substring(line.lastIndexOf(' ') + 1);
+            texts.put(name, snippet(name).out);
+        }
+    }
+
+    @AfterAll static void delete() throws IOException {
+        try (var files = Files.walk(folder)) {
+            for (var file : files.sorted(Comparator.reverseOrder()).toList()) Files.delete(file);
+        }
+    }
+
+    private static Run snippet(String... args) throws ReflectiveOperationException {
+        var out = new StringWriter();
+        var err = new StringWriter();
+        var run = tool.getDeclaredMethod("run", PrintWriter.class, PrintWriter.class,
+            String[].class);
+        run.setAccessible(true);
+        var code = (int) run.invoke(null, new PrintWriter(out), new PrintWriter(err), args);
+        return new Run(code, "" + out, "" + err);
+    }
+
+    private static void compile(String classPath, Path to, Path... sources) {
+        var said = new ByteArrayOutputStream();
+        var args = Stream.concat(Stream.of("-proc:none", "-nowarn", "--release", "25", "-cp",
+            classPath, "-d", "" + to), Stream.of(sources).map(Path::toString));
+        var code = ToolProvider.getSystemJavaCompiler().run(null, said, said,
+            args.toArray(String[]::new));
+        assertThat(code).as("" + said).isZero();
+    }
+
+    /// The class path of the `//DEPS` in a text, and no other.
+    private static String classPath(String text) throws Exception {
+        var lines = text.lines().filter(line -> line.startsWith("//DEPS "))
+            .collect(Collectors.joining("\n"));
+        if (lines.isEmpty()) return "";
+        if (!CLASS_PATHS.containsKey(lines)) {
+            var file = Files.writeString(folder.resolve("Deps.java"), lines + "\nvoid main() {}\n");
+            var jbang = new ProcessBuilder("./jbang", "info", "classpath", "" + file)
+                .directory(Project.root().toFile()).redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+            CLASS_PATHS.put(lines, new String(jbang.getInputStream().readAllBytes(),
+                StandardCharsets.UTF_8).strip());
+            assertThat(jbang.waitFor()).isZero();
+        }
+        return CLASS_PATHS.get(lines);
+    }
+
+    /// Compiles a text in a folder of its own, as a file with a name that it doesn't know.
+    private static Path compile(String text) throws Exception {
+        var own = Files.createTempDirectory(folder, "snippet");
+        compile(classPath(text), own, Files.writeString(own.resolve("Pasted.java"), text));
+        return own;
+    }
+
+    private static Process start(String text) throws Exception {
+        var main = Pattern.compile("(?m)^class (\\w+) ").matcher(text);
+        assertThat(main.find()).isTrue();
+        return new ProcessBuilder(Project.java(), "-XX:TieredStopAtLevel=1", "-cp",
+            compile(text) + File.pathSeparator + classPath(text), main.group(1))
+            .redirectError(ProcessBuilder.Redirect.DISCARD).start();
+    }
+
+    private static Stream<DynamicTest> each(Predicate<String> which,
+            ThrowingConsumer<String> test) {
+        return texts.entrySet().stream().filter(one -> which.test(one.getValue()))
+            .map(one -> DynamicTest.dynamicTest(one.getKey(), () -> test.accept(one.getValue())));
+    }
+
+    private interface ThrowingConsumer<T> {
+        void accept(T value) throws Exception;
+    }
+
+    private static boolean runs(String text) { return text.contains("    void main() "); }
+
+    private static boolean serves(String text) { return SERVES.matcher(text).find(); }
+
+    private static boolean asks(String text) { return ASKS.matcher(text).find(); }
+
+    @TestFactory Stream<DynamicTest> it_compiles_from_its_text_alone() {
+        return each(text -> !runs(text), SnippetTest::compile);
+    }
+
+    @TestFactory Stream<DynamicTest> it_runs_from_its_text_alone() {
+        return each(text -> runs(text) && !serves(text) && !asks(text), text -> {
+            var process = start(text);
+            var printed = new String(process.getInputStream().readAllBytes(),
+                StandardCharsets.UTF_8);
+
+            assertThat(process.waitFor()).isZero();
+            assertThat(printed).isNotBlank();
+        });
+    }
+
+    @TestFactory Stream<DynamicTest> a_server_serves_and_its_client_gets_something() {
+        return each(SnippetTest::serves, text -> {
+            var port = SERVES.matcher(text).replaceFirst("IO.println($10).port())");
+            var server = start(port);
+            try {
+                var base = "http://127.0.0.1:" + server.inputReader().readLine();
+                assertThat(publish(base)).isEqualTo(201);
+                for (var client : texts.values())
+                    if (asks(client) && lab(client).equals(lab(text))) getsSomething(client, base);
+            } finally {
+                server.destroyForcibly().waitFor();
+            }
+        });
+    }
+
+    private static String lab(String text) {
+        return text.lines().filter(line -> line.startsWith("/// From Wirelab")).findFirst()
+            .orElseThrow();
+    }
+
+    private static void getsSomething(String text, String base) throws Exception {
+        var client = start(ASKS.matcher(text).replaceFirst("$1" + URI.create(base).getPort()));
+        try {
+            var line = CompletableFuture.supplyAsync(() -> firstLine(client));
+            // Until it has one: what comes before a WebSocket is open is not for it.
+            for (var end = Deadline.in(Duration.ofSeconds(60)); !line.isDone() && !end.passed();
+                    Deadline.pause()) publish(base);
+
+            assertThat(line.getNow("nothing")).contains("symbol=");
+        } finally {
+            client.destroyForcibly().waitFor();
+        }
+    }
+
+    private static String firstLine(Process process) {
+        try {
+            return "" + process.inputReader().readLine();
+        } catch (IOException cause) {
+            throw new UncheckedIOException(cause);
+        }
+    }
+
+    private static int publish(String base) throws Exception {
+        return HTTP.send(HttpRequest.newBuilder(URI.create(base + "/quotes"))
+            .POST(BodyPublishers.ofString("{\"symbol\":\"BTC\",\"bid\":1,\"ask\":2}")).build(),
+            BodyHandlers.discarding()).statusCode();
+    }
+
+    @Test void every_client_has_a_server_to_ask() {
+        var served = texts.values().stream().filter(SnippetTest::serves).map(SnippetTest::lab);
+
+        assertThat(served).containsAll(texts.values().stream().filter(SnippetTest::asks)
+            .map(SnippetTest::lab).toList());
+    }
+
+    @Test void it_imports_what_it_names_and_nothing_else() {
+        texts.forEach((name, text) -> {
+            var body = text.substring(text.indexOf("\nclass "));
+            for (var one : Pattern.compile("(?m)^import [\\w.]+\\.(\\w+);").matcher(text).results()
+                    .toList())
+                assertThat(body).as(name).containsPattern("\\b" + one.group(1) + "\\b");
+        });
+        assertThat(texts.get("retry-after")).doesNotContain("//DEPS").contains("""
+
+            import module java.base;
+
+            /// # Read Retry-After, seconds or a date
+            """);
+    }
+
+    @Test void it_points_to_nothing_that_is_not_in_it() {
+        texts.forEach((name, text) -> assertThat(text).as(name)
+            .doesNotContain("../").doesNotContain("wirelab").doesNotContainPattern("\\blab\\d\\d")
+            .doesNotContain("import market"));
+    }
+
+    @Test void an_unknown_name_is_told_with_those_that_are_like_it() throws Exception {
+        var run = snippet("websocket-reconect");
+
+        assertThat(run.err).startsWith("No snippet websocket-reconect. Did you mean "
+            + "websocket-reconnect, ").contains("jbang snippet");
+        assertThat(run.out).isEmpty();
+        assertThat(run.code).isEqualTo(2);
+        assertThat(snippet("--wrong").code).isEqualTo(2);
+    }
+}
