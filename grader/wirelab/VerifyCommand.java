@@ -204,7 +204,7 @@ public final class VerifyCommand implements Callable<Integer> {
     static List<String> style() throws IOException {
         try (var files = Files.walk(Project.root())) {
             var generated = Project.root().resolve("proto/market");
-            var sources = files.filter(file -> file.toString().endsWith(".java"))
+            var sources = files.filter(file -> file.toString().matches(".*\\.(java|jsh)"))
                 .filter(file -> !file.startsWith(generated)).sorted().toList();
             var problems = new ArrayList<>(Style.versions(sources));
             for (var source : sources) problems.addAll(Style.problems(source));
