@@ -97,14 +97,14 @@ class DoctorTest {
     @Test void what_is_prefetched_runs_where_there_is_no_network() throws Exception {
         var alone = new String[] {"unshare", "--map-root-user", "--net", "sh", "-c",
             "ip link set lo up && exec \"$@\"", "alone"};
-        Assumptions.assumeTrue(possible(alone), "no empty network namespace: needs the programs "
-            + "unshare and ip, and a kernel that permits it");
         var fetched = run(Map.of(), "./jbang", "prefetch", "solutions/lab01.java");
         assertThat(fetched.out).contains("✔ solutions/lab01.java", "1 of 1 ready");
         assertThat(fetched.code).isZero();
 
-        var lab = run(Map.of(), Stream.concat(Stream.of(alone),
-            Stream.of("./jbang", "solutions/lab01.java")).toArray(String[]::new));
+        // Not every machine permits namespaces: there --offline takes the network away.
+        var lab = run(Map.of(), possible(alone) ? Stream.concat(Stream.of(alone),
+            Stream.of("./jbang", "solutions/lab01.java")).toArray(String[]::new)
+            : new String[] {"./jbang", "--offline", "solutions/lab01.java"});
 
         assertThat(lab.out).contains("11 of 11 + 2 bonus");
     }
