@@ -13,13 +13,14 @@ import module java.base;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /// # snippet
 /// Prints a piece of a solution as a file of its own: with its `//DEPS`, its imports, and whatever
 /// else of the solution it needs. Without a name it lists the pieces.
-@Command(name = "snippet", mixinStandardHelpOptions = true,
+@Command(name = "snippet",
     description = "Prints a piece of a solution that runs on its own; without a name, all names.")
 class snippet implements Callable<Integer> {
     /// A piece of a solution.
@@ -126,6 +127,8 @@ class snippet implements Callable<Integer> {
             IO.println(server.getPort());
             server.shutdownNow();"""));
 
+    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    boolean help;
     @Spec CommandSpec command;
     @Parameters(arity = "0..1", paramLabel = "NAME", description = "One of those listed.")
     String name;

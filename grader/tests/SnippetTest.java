@@ -17,6 +17,7 @@ class SnippetTest {
     private static final Pattern SERVES =
         Pattern.compile("(server\\(.*\\)\\.start\\(\"127\\.0\\.0\\.1\", )70\\d\\d\\)");
     private static final Pattern ASKS = Pattern.compile("(://127\\.0\\.0\\.1:)70\\d\\d");
+    private static final String PLACEHOLDER = "// What follows stands for";
     private static final HttpClient HTTP = HttpClient.newHttpClient();
     private static Path folder;
     private static Class<?> tool;
@@ -114,6 +115,17 @@ class SnippetTest {
 
     @TestFactory Stream<DynamicTest> it_compiles_from_its_text_alone() {
         return each(text -> !runs(text), SnippetTest::compile);
+    }
+
+    @TestFactory Stream<DynamicTest> it_compiles_with_what_protoc_generates_in_its_place() {
+        return each(text -> text.contains(PLACEHOLDER), text -> {
+            var mine = text.substring(0, text.indexOf(PLACEHOLDER))
+                .replaceFirst("\nimport ", "\nimport market.v1.*;\nimport ");
+            var own = Files.createTempDirectory(folder, "snippet");
+
+            compile(System.getProperty("java.class.path"), own,
+                Files.writeString(own.resolve("Pasted.java"), mine));
+        });
     }
 
     @TestFactory Stream<DynamicTest> it_runs_from_its_text_alone() {
