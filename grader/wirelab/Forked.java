@@ -145,7 +145,12 @@ final class Forked implements Subject {
     private static final class Child {
         private static final int KEPT = 8_000;
 
+        /// How long its last words may take to be read. What it has started may hold its output
+        /// open for ever.
+        private static final Duration LAST_WORDS = Duration.ofSeconds(1);
+
         private final Process process;
+        private final Thread reader;
         private final StringBuilder printed = new StringBuilder();
 
         Child(List<String> command, Map<String, String> variables, Consumer<String> line) {
@@ -163,7 +168,7 @@ final class Forked implements Subject {
                 throw new Died(List.of("it can't be started: " + cause.getMessage()));
             }
             // Reading a pipe keeps a virtual thread's carrier, and many clients are read at once.
-            Thread.ofPlatform().daemon().name("output").start(() -> read(line));
+            reader = Thread.ofPlatform().daemon().name("output").start(() -> read(line));
         }
 
         private void read(Consumer<String> line) {
@@ -203,6 +208,11 @@ final class Forked implements Subject {
 
         Optional<List<String>> ended() {
             if (process.isAlive()) return Optional.empty();
+            try {
+                reader.join(LAST_WORDS);
+            } catch (InterruptedException hurry) {
+                Thread.currentThread().interrupt();
+            }
             var how = new ArrayList<>(List.of("it exited with code " + process.exitValue()));
             printed().lines().toList().reversed().stream().filter(line -> !line.isBlank()).limit(3)
                 .map(line -> "printed: "
