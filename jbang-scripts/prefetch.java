@@ -34,13 +34,14 @@ class prefetch implements Callable<Integer> {
         String words() {
             if (failed()) return "failed: " + answer.complaint();
             if (fetched + built == 0) return "was there";
-            return fetched == 0 ? "built " + megabytes(built)
-                : "fetched " + megabytes(fetched) + ", built " + megabytes(built);
+            return fetched == 0 ? "built " + amount(built)
+                : "fetched " + amount(fetched) + ", built " + amount(built);
         }
     }
 
-    static String megabytes(long bytes) {
-        return String.format(Locale.ROOT, "%.2f MB", bytes / 1e6);
+    static String amount(long bytes) {
+        return bytes < 100_000 ? (bytes + 999) / 1000 + " kB"
+            : String.format(Locale.ROOT, "%.1f MB", bytes / 1e6);
     }
 
     static String seconds(Duration time) {
@@ -123,8 +124,8 @@ class prefetch implements Callable<Integer> {
         var failed = items.stream().filter(Item::failed).count();
         System.out.println("%d of %d ready · fetched %s, built %s · %s".formatted(
             items.size() - failed, items.size(),
-            megabytes(items.stream().mapToLong(Item::fetched).sum()),
-            megabytes(items.stream().mapToLong(Item::built).sum()),
+            amount(items.stream().mapToLong(Item::fetched).sum()),
+            amount(items.stream().mapToLong(Item::built).sum()),
             seconds(items.stream().map(Item::took).reduce(Duration.ZERO, Duration::plus))));
         System.out.println(failed == 0 ? "They need no network any more. Try: jbang --offline lab01"
             : "Is there a network? Then run it again: it goes on where it failed.");
