@@ -176,7 +176,7 @@ final class Forked implements Subject {
             try (var reader = process.inputReader(StandardCharsets.UTF_8)) {
                 var current = new StringBuilder();
                 for (int c; (c = reader.read()) >= 0; ) {
-                    if (c != '\n' && current.length() < 100_000) current.append((char) c);
+                    if (c != '\n' && current.length() < 1_000_000) current.append((char) c);
                     else {
                         keep(current + "\n");
                         line.accept(current.toString());
