@@ -27,7 +27,7 @@ class prefetch implements Callable<Integer> {
     /// What was done for one script.
     ///
     /// @param fetched bytes that came into Maven's local repository
-    /// @param built   bytes of jars that JBang made
+    /// @param built   bytes of jars that JBang made of it
     record Item(Scripts.Answer answer, long fetched, long built, Duration took) {
         boolean failed() { return answer.code() != 0; }
 
@@ -84,7 +84,10 @@ class prefetch implements Callable<Integer> {
 
     private Item build(Path root, Path script) throws IOException {
         var start = System.nanoTime();
-        var answer = Scripts.jbang(root, "build", script.toString());
+        // A .jsh isn't compiled, so to build it fetches nothing: it must be asked for.
+        var answer = script.toString().endsWith(".jsh")
+            ? Scripts.jbang(root, "info", "classpath", script.toString())
+            : Scripts.jbang(root, "build", script.toString());
         var took = Duration.ofNanos(System.nanoTime() - start);
         var before = fetched;
         var builtBefore = built;
