@@ -15,8 +15,12 @@ LinkedBlockingQueue<Came> came = new LinkedBlockingQueue<>();
 /// What `next()` has shown last.
 Object last;
 
-/// How long `next()` waits.
+/// How long `next()` waits, and whatever else waits for a server.
 Duration patience = Duration.ofSeconds(5);
+
+String within() {
+    return "within " + (patience.toMillis() / 1000.0 + " s").replace(".0 ", " ");
+}
 
 /// How many streams, connections or requests may still bring something.
 AtomicInteger pending = new AtomicInteger();
@@ -30,8 +34,7 @@ void next() throws InterruptedException {
     var none = pending.get() == 0 && came.isEmpty();
     var one = none ? null : came.poll(patience.toMillis(), TimeUnit.MILLISECONDS);
     if (none) say("! nothing is open. Try: " + remedy);
-    else if (one == null)
-        say("! nothing came within " + patience.toMillis() / 1000.0 + " s");
+    else if (one == null) say("! nothing came " + within());
     else {
         say(one.line());
         last = one.value();

@@ -20,7 +20,7 @@ import market.v1.*;
 /// jshell> subscribe("BTC")
 /// ! not connected. Try: connect(7007)
 /// jshell> connect(7007)
-/// > Health   deadline in 5 s
+/// > Health
 /// > {}
 /// < {}
 /// jshell> next()
@@ -29,7 +29,7 @@ import market.v1.*;
 /// > SubscribeQuotes   no deadline
 /// > {"symbols":["BTC"]}
 /// jshell> publish("BTC", 1, 2)
-/// > PublishQuote   deadline in 5 s
+/// > PublishQuote
 /// > {"symbol":"BTC","bid":1.0,"ask":2.0}
 /// < {"id":"1","symbol":"BTC","bid":1.0,"ask":2.0,"timestampMs":"…"}
 /// jshell> next()
@@ -50,7 +50,7 @@ import market.v1.*;
 /// jshell> next()
 /// < status OUT_OF_RANGE "after_id: 42, kept are quotes from 1 to 1: go on with after_id 0 fo…
 /// jshell> connect(7008)
-/// > Health   deadline in 5 s
+/// > Health
 /// > {}
 /// < {}
 /// jshell> add("t1", "BTC", 2, 10.5)
@@ -68,7 +68,7 @@ import market.v1.*;
 /// jshell> next()
 /// < status OK
 /// jshell> connect(7009)
-/// > Health   deadline in 5 s
+/// > Health
 /// > {}
 /// < {}
 /// jshell> trade()
@@ -78,7 +78,7 @@ import market.v1.*;
 /// jshell> next()
 /// < {"accepted":{"orderId":"o1"}}
 /// jshell> publish("BTC", 98, 99)
-/// > PublishQuote   deadline in 5 s
+/// > PublishQuote
 /// > {"symbol":"BTC","bid":98.0,"ask":99.0}
 /// < {"id":"1","symbol":"BTC","bid":98.0,"ask":99.0,"timestampMs":"…"}
 /// jshell> next()
@@ -92,11 +92,11 @@ import market.v1.*;
 /// jshell> next()
 /// < status OK
 /// jshell> publish("", 1, 2)
-/// > PublishQuote   deadline in 5 s
+/// > PublishQuote
 /// > {"bid":1.0,"ask":2.0}
 /// < status INVALID_ARGUMENT "symbol: must not be empty, for example "BTC""
 /// jshell> connect(1)
-/// > Health   deadline in 5 s
+/// > Health
 /// > {}
 /// < status UNAVAILABLE "io exception"
 /// ! nothing listens on 127.0.0.1:1. Start it in another terminal: jbang solutions/lab07.java…
@@ -160,8 +160,8 @@ boolean connected() {
 /// A call with one answer, for which it waits.
 <Q, R> void ask(MethodDescriptor<Q, R> method, Q request) {
     if (!connected()) return;
-    say("> " + method.getBareMethodName() + "   deadline in 5 s\n> " + json(request));
-    var options = CallOptions.DEFAULT.withDeadlineAfter(Duration.ofSeconds(5));
+    say("> " + method.getBareMethodName() + "\n> " + json(request));
+    var options = CallOptions.DEFAULT.withDeadlineAfter(patience);
     try {
         say("< " + json(ClientCalls.blockingUnaryCall(channel, method, options, request)));
     } catch (StatusRuntimeException refused) {
@@ -286,7 +286,7 @@ void help() {
         cancel()               cancels the call; a further call cancels the one before
         publish("BTC", 1, 2)   quote(1)    health()
         channel  call  last  patience   what gRPC has of it, the last message or status, how long
-                               next() waits
+                               it waits for a server
         """.stripTrailing());
 }
 

@@ -151,14 +151,14 @@ void follow(String... headers) throws InterruptedException {
     say(lines("> GET /quotes/stream   Accept: text/event-stream", List.of(headers), ""));
     stream = EventSources.createFactory(okhttp).newEventSource(request.build(), events);
     try {
-        var answer = events.answered.get(5, TimeUnit.SECONDS);
+        var answer = events.answered.get(patience.toMillis(), TimeUnit.MILLISECONDS);
         if (answer == null) refused(base.getPort(), 5);
         else {
             say(lines(answer));
             pending.set(answer.isSuccessful() ? 1 : 0);
         }
     } catch (ExecutionException | TimeoutException late) {
-        say("! no answer within 5 s");
+        say("! no answer " + within());
     }
 }
 
@@ -194,7 +194,7 @@ void help() {
         publish("BTC", 1, 2)   notice("lunch at noon")      get("/quotes/stream?after=-1")
         health()
         stream  lastId  last   the EventSource, the last id shown, the data of the last event
-        patience               how long next() waits
+        patience               how long it waits for a server
         """.stripTrailing());
 }
 

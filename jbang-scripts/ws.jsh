@@ -46,12 +46,6 @@ import org.java_websocket.handshake.ServerHandshake;
 /// > text 5 bytes hello
 /// jshell> next()
 /// < text … bytes {"type":"error","detail":"malformed JSON: …
-/// jshell> patience = Duration.ofMillis(200)
-/// patience ==> PT0.2S
-/// jshell> next()
-/// ! nothing came within 0.2 s
-/// jshell> patience = Duration.ofSeconds(5)
-/// patience ==> PT5S
 /// jshell> close()
 /// > close 1000
 /// jshell> next()
@@ -71,6 +65,13 @@ import org.java_websocket.handshake.ServerHandshake;
 /// jshell> connect(1)
 /// > GET /quotes/socket
 /// ! nothing listens on 127.0.0.1:1. Start it in another terminal: jbang solutions/lab06.java…
+/// jshell> connect(7006)
+/// > GET /quotes/socket
+/// < 101 Switching Protocols
+/// jshell> patience = Duration.ofMillis(200)
+/// patience ==> PT0.2S
+/// jshell> next()
+/// ! nothing came within 0.2 s
 /// ```
 
 /// The connection.
@@ -130,7 +131,7 @@ void connect(int port, String... headers) throws InterruptedException {
         reset();
         say(lines("> GET /quotes/socket", List.of(headers), ""));
         connection.connect();
-        say(connection.answered.get(5, TimeUnit.SECONDS));
+        say(connection.answered.get(patience.toMillis(), TimeUnit.MILLISECONDS));
         if (ws.isOpen()) pending.set(1);
     } catch (IllegalArgumentException wrong) {
         say("! " + wrong.getMessage());
@@ -138,7 +139,7 @@ void connect(int port, String... headers) throws InterruptedException {
         if (cause.getCause() instanceof ConnectException) refused(port, 6);
         else say("! no answer: " + cause.getCause());
     } catch (TimeoutException late) {
-        say("! no answer within 5 s");
+        say("! no answer " + within());
     }
 }
 
@@ -180,7 +181,7 @@ void help() {
         next()                 shows what came, and waits for it if need be
         close()                closes the connection; next() shows the answer
         publish("BTC", 1, 2)   health()    get("/health")   over HTTP
-        ws  last  patience     the WebSocketClient, what came last, how long next() waits
+        ws  last  patience     the WebSocketClient, what came last, how long it waits for a server
         """.stripTrailing());
 }
 
