@@ -4,6 +4,9 @@ import module java.base;
 
 /// # What the consoles share
 /// What a server sends by itself waits here until `next()` shows it.
+///
+/// For whoever writes a console: jshell stumbles over a name that an earlier line uses for
+/// something else, like a variable `stream` where `list.stream()` came before.
 
 /// @param line  as it is shown
 /// @param value what `last` becomes

@@ -88,7 +88,7 @@ import okhttp3.sse.EventSources;
 OkHttpClient okhttp = new OkHttpClient.Builder().readTimeout(Duration.ZERO).build();
 
 /// The stream, and what listens to it.
-EventSource stream;
+EventSource sse;
 EventSourceListener listener;
 
 /// The id of the last event that `next()` has shown.
@@ -134,8 +134,8 @@ String lines(Response answer) {
 
 void hangUp() {
     listener = null;
-    if (stream != null) stream.cancel();
-    stream = null;
+    if (sse != null) sse.cancel();
+    sse = null;
     reset();
 }
 
@@ -149,7 +149,7 @@ void follow(String... headers) throws InterruptedException {
     var events = new Events();
     listener = events;
     say(lines("> GET /quotes/stream   Accept: text/event-stream", List.of(headers), ""));
-    stream = EventSources.createFactory(okhttp).newEventSource(request.build(), events);
+    sse = EventSources.createFactory(okhttp).newEventSource(request.build(), events);
     try {
         var answer = events.answered.get(patience.toMillis(), TimeUnit.MILLISECONDS);
         if (answer == null) refused(base.getPort(), 5);
@@ -181,7 +181,7 @@ void resume() throws InterruptedException {
 void notice(String text) throws InterruptedException { post("/notices", text); }
 
 void close() {
-    say(stream == null ? "! nothing is open. Try: open(7005)" : "> (hung up)");
+    say(sse == null ? "! nothing is open. Try: open(7005)" : "> (hung up)");
     hangUp();
 }
 
@@ -193,7 +193,7 @@ void help() {
         resume(42)  resume()   follows it again, after this id or the last one shown
         publish("BTC", 1, 2)   notice("lunch at noon")      get("/quotes/stream?after=-1")
         health()
-        stream  lastId  last   the EventSource, the last id shown, the data of the last event
+        sse  lastId  last      the EventSource, the last id shown, the data of the last event
         patience               how long it waits for a server
         """.stripTrailing());
 }

@@ -1,6 +1,7 @@
 ///usr/bin/env jbang -i "$0" "$@" ; exit $?
 //JAVA 25+
 //DEPS org.java-websocket:Java-WebSocket:1.6.0
+//DEPS org.slf4j:slf4j-nop:2.0.18
 //SOURCES console.jsh
 //SOURCES requests.jsh
 //RUNTIME_OPTIONS -Dstdout.encoding=UTF-8

@@ -231,7 +231,9 @@ public abstract class Checks {
     protected int listeners() { return get("/health").json().path("listeners").asInt(-1); }
 
     /// How many listeners there are when those of earlier checks are gone, or after a second.
-    protected int quiet() { return eventually(Duration.ofSeconds(1), this::listeners, n -> n == 0); }
+    protected int quiet() {
+        return eventually(Duration.ofSeconds(1), this::listeners, n -> n == 0);
+    }
 
     /// Asks again every few milliseconds until `wanted` holds; the last value either way.
     protected static <T> T eventually(Supplier<T> value, Predicate<T> wanted) {
