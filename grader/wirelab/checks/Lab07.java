@@ -163,7 +163,7 @@ public class Lab07 extends RpcChecks {
         var kept = publish(symbol, 200);
         var first = kept.getFirst();
         var steady = Stream.generate(() -> subscribeQuietly(quietConnection(), first, symbol))
-            .limit(3).toList();
+            .limit(8).toList();
         var late = new ArrayList<Call<SubscribeRequest, Quote>>();
         var connection = quietConnection();
         late.add(subscribeQuietly(connection, first, symbol));
@@ -171,7 +171,7 @@ public class Lab07 extends RpcChecks {
             "who stops while isReady() is false must go on in onReady, see TODO 6");
         for (var stream : late) ids(stream, kept.size() - 1);
         var pouring = CompletableFuture.supplyAsync(() -> Stream.generate(
-            () -> publish(symbol, 100)).limit(6).flatMap(List::stream).toList(),
+            () -> publish(symbol, 100)).limit(7).flatMap(List::stream).toList(),
             Thread::startVirtualThread);
         promise("each quote once and in order, although clients come while they pour in",
             "lab text", "between what is kept and what is new is a moment: what is published just "
