@@ -35,9 +35,8 @@ abstract class Benchmark implements Callable<Integer> {
 
     /// The checkout that this is part of.
     private static Path root() {
-        for (var folder = Path.of("").toAbsolutePath(); folder != null; folder = folder.getParent())
-            if (Files.isDirectory(folder.resolve("solutions"))) return folder;
-        throw new Unusable("No folder with solutions/ here or above. Go into a checkout.");
+        return Scripts.root().orElseThrow(() -> new Unusable(
+            "No folder with labs/ and solutions/ here or above. Go into a checkout."));
     }
 
     /// A server on Node.js.

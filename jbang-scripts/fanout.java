@@ -1,6 +1,7 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //JAVA 25+
 //SOURCES Benchmark.java
+//SOURCES Scripts.java
 //DEPS info.picocli:picocli:4.7.7
 
 import module java.base;

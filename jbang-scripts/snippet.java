@@ -1,6 +1,7 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //JAVA 25+
 //SOURCES Excerpt.java
+//SOURCES Scripts.java
 //DEPS ../labs/market/Market.java
 //DEPS ../labs/market/rpc/MarketService.java
 //DEPS ../proto/MarketProto.java
@@ -179,12 +180,10 @@ class snippet implements Callable<Integer> {
             + word.substring(1)).collect(Collectors.joining());
     }
 
-    /// The folder with solutions/, here or above.
     private Path root() {
-        for (var folder = Path.of("").toAbsolutePath(); folder != null; folder = folder.getParent())
-            if (Files.isDirectory(folder.resolve("solutions"))) return folder;
-        throw new CommandLine.ParameterException(command.commandLine(), "No Wirelab checkout here "
-            + "or above, a folder with solutions/. Go into it and try again.");
+        return Scripts.root().orElseThrow(() -> new CommandLine.ParameterException(
+            command.commandLine(), "No Wirelab checkout here or above, a folder with labs/ and "
+                + "solutions/. Go into it and try again."));
     }
 
     /// Does what the arguments ask for; returns the exit code.

@@ -30,7 +30,8 @@ class SnippetTest {
         folder = Files.createTempDirectory("wirelab-");
         compile(System.getProperty("java.class.path"), folder,
             Project.root().resolve("jbang-scripts/snippet.java"),
-            Project.root().resolve("jbang-scripts/Excerpt.java"));
+            Project.root().resolve("jbang-scripts/Excerpt.java"),
+            Project.root().resolve("jbang-scripts/Scripts.java"));
         tool = new URLClassLoader(new URL[] {folder.toUri().toURL()},
             SnippetTest.class.getClassLoader()).loadClass("snippet");
         texts = new LinkedHashMap<>();

@@ -43,9 +43,10 @@ final class Examination {
         var outcomes = Runner.run(checks, Claim.of(checks), subject, !all && !json, json ? _ -> {}
             : console::show);
         var took = Duration.ofNanos(System.nanoTime() - start);
+        if (json) System.out.println(Json.of(number, title(number), outcomes, took));
+        else console.summary(outcomes, took, again);
+        // Afterwards: nobody waits for it.
         if (source != null) Progress.keep(source, outcomes);
-        if (!json) return console.summary(outcomes, took, again);
-        System.out.println(Json.of(number, title(number), outcomes, took));
         return Console.code(outcomes);
     }
 

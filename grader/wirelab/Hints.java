@@ -21,16 +21,14 @@ final class Hints {
         return ladders;
     }
 
-    /// The next hint for a TODO that has not been seen, and those before it; an empty list if there
-    /// is none for it.
-    static List<String> next(String lab, int todo, Progress progress) {
+    /// The next hint for a TODO that has not been seen, after those that have.
+    static String next(String lab, int todo, Progress progress) {
         var ladder = of(lab).getOrDefault(todo, List.of());
+        if (ladder.isEmpty()) return "There is no hint for TODO " + todo + " of " + lab + ".";
         var seen = Math.min(progress.hints(lab, todo) + 1, ladder.size());
-        if (seen > 0) progress.showed(lab, todo, seen);
-        var shown = new ArrayList<String>();
-        for (var i = 0; i < seen; i++) shown.add("TODO %d, hint %d of %d: %s".formatted(todo, i + 1,
-            ladder.size(), ladder.get(i)));
-        return shown;
+        progress.showed(lab, todo, seen);
+        return IntStream.range(0, seen).mapToObj(i -> "TODO %d, hint %d of %d: %s".formatted(todo,
+            i + 1, ladder.size(), ladder.get(i))).collect(Collectors.joining("\n"));
     }
 
     private static List<String> lines(Path file) {

@@ -59,14 +59,14 @@ final class LabCommand implements Callable<Integer> {
             if (chosen == 0) System.out.println("All promises are kept: nothing to hint at.");
             else if (!known.contains(chosen))
                 throw new Usage("No TODO " + chosen + ". TODOs here: " + known + ".");
-            else System.out.println(WatchCommand.hint(lab.name(), chosen, Progress.here()));
+            else System.out.println(Hints.next(lab.name(), chosen, Progress.here()));
             return 0;
         }
 
         private int firstBroken() {
             try (var subject = new InJvm(lab)) {
-                var nowhere = new PrintStream(OutputStream.nullOutputStream());
-                return Console.todo(new Examination(lab.number, subject).watch(nowhere, null));
+                var checks = Examination.checks(lab.number);
+                return Console.todo(Runner.run(checks, Claim.of(checks), subject, true, _ -> {}));
             }
         }
     }

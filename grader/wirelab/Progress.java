@@ -81,10 +81,14 @@ final class Progress {
         var known = read();
         change.accept(known);
         try {
-            var text = new StringWriter();
-            known.store(text, "What has been done; delete it to begin afresh.");
-            var fresh = Files.createTempFile(file.getParent(), "progress", ".new");
-            Files.writeString(fresh, text.toString());
+            // Not Properties.store and createTempFile: to load a calendar for the one and a random
+            // generator for the other costs each run of a lab 60 ms.
+            var lines = new ArrayList<String>();
+            lines.add("# What has been done; delete it to begin afresh.");
+            known.stringPropertyNames().stream().sorted()
+                .forEach(name -> lines.add(name + "=" + known.getProperty(name)));
+            var fresh = file.resolveSibling("progress." + ProcessHandle.current().pid() + ".new");
+            Files.write(fresh, lines);
             Files.move(fresh, file, StandardCopyOption.REPLACE_EXISTING);
         } catch (IOException unwritable) {
             throw new Usage(file + ": can't be written: " + unwritable.getMessage());

@@ -89,8 +89,8 @@ public final class VerifyCommand implements Callable<Integer> {
     public static Report verify(int number) throws IOException {
         var start = System.nanoTime();
         var lab = "lab%02d".formatted(number);
-        var starter = Project.root().resolve("labs/" + lab + ".java");
-        var solution = Project.root().resolve("solutions/" + lab + ".java");
+        var starter = Reference.lab(lab);
+        var solution = Reference.solution(lab);
         var claims = Claim.of(Examination.checks(number));
         var problems = new ArrayList<String>();
         for (var file : List.of(starter, solution)) Style.header(file).ifPresent(problems::add);
@@ -117,16 +117,19 @@ public final class VerifyCommand implements Callable<Integer> {
         var marked = Pattern.compile("// TODO (\\d+)").matcher(starter).results()
             .map(mark -> Integer.parseInt(mark.group(1)))
                 .collect(Collectors.toCollection(TreeSet::new));
-        var claimed = claims.stream().map(Claim::todo)
-            .collect(Collectors.toCollection(TreeSet::new));
+        var claimed = claimed(claims);
         if (!marked.equals(claimed))
             problems.add("TODOs of the starter " + marked + ", of the claims " + claimed);
+    }
+
+    private static SortedSet<Integer> claimed(List<Claim> claims) {
+        return claims.stream().map(Claim::todo).collect(Collectors.toCollection(TreeSet::new));
     }
 
     /// Each TODO has a ladder of two to four hints.
     private static void hints(String lab, List<Claim> claims, List<String> problems) {
         var ladders = Hints.of(lab);
-        var todos = claims.stream().map(Claim::todo).collect(Collectors.toCollection(TreeSet::new));
+        var todos = claimed(claims);
         if (!ladders.keySet().equals(todos))
             problems.add("TODOs with hints " + ladders.keySet() + ", of the claims " + todos);
         ladders.forEach((todo, hints) -> {

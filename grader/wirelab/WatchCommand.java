@@ -17,7 +17,6 @@ public final class WatchCommand implements Callable<Integer> {
     private static final int PRINTED = 50;
     /// How many lines of the difference to the solution are shown.
     private static final int DIFFERENCE = 24;
-    private static final int LAST = 9;
 
     @Parameters(paramLabel = "NN", arity = "0..1",
         description = "The lab's number. Default: the first that has not been passed.")
@@ -39,7 +38,7 @@ public final class WatchCommand implements Callable<Integer> {
     private record Printed(Jvm jvm, String line) implements Event {}
 
     private final BlockingQueue<Event> events = new LinkedBlockingQueue<>();
-    private final Progress progress = Progress.here();
+    private Progress progress;
     private Terminal terminal;
     private volatile Path file;
     private Jvm jvm;
@@ -52,6 +51,7 @@ public final class WatchCommand implements Callable<Integer> {
     @Override public Integer call() throws Exception {
         if (poll < 5 || poll > 10_000)
             throw new Usage("--poll " + poll + ": must be from 5 to 10000 ms.");
+        progress = Progress.here();
         choose(number == null ? firstOpen() : number);
         terminal = System.console() != null && System.console().isTerminal()
             ? TerminalBuilder.builder().system(true).build() : null;
@@ -72,8 +72,10 @@ public final class WatchCommand implements Callable<Integer> {
 
     private int firstOpen() {
         return Project.labs().stream().filter(lab -> !progress.passed(name(lab))).findFirst()
-            .orElse(LAST);
+            .orElse(last());
     }
+
+    private static int last() { return Project.labs().getLast(); }
 
     private static String name(int lab) { return "lab%02d".formatted(lab); }
 
@@ -107,10 +109,11 @@ public final class WatchCommand implements Callable<Integer> {
             case 'r' -> check();
             case 'l' -> say(list(progress));
             case 'h' -> say(todo == 0 ? "No promise is known to be broken: press r."
-                : hint(lab(), todo, progress));
+                : Hints.next(lab(), todo, progress));
             case 'n' -> {
-                if (number < LAST) choose(number + 1);
-                check();
+                // Another file is as good as a saved one.
+                if (number < last()) choose(number + 1);
+                else check();
             }
             default -> { }
         }
@@ -120,12 +123,6 @@ public final class WatchCommand implements Callable<Integer> {
     static String list(Progress progress) {
         return Project.labs().stream().map(lab -> "  %02d  %-30s %s".formatted(lab,
             Examination.title(lab), progress.state(name(lab)))).collect(Collectors.joining("\n"));
-    }
-
-    static String hint(String lab, int todo, Progress progress) {
-        var hints = Hints.next(lab, todo, progress);
-        return hints.isEmpty() ? "There is no hint for TODO " + todo + " of " + lab + "."
-            : String.join("\n", hints);
     }
 
     private void check() {
@@ -188,7 +185,7 @@ public final class WatchCommand implements Callable<Integer> {
             if (difference.size() > DIFFERENCE + 2) say("… %d lines more: jbang %s.java solution"
                 .formatted(difference.size() - DIFFERENCE - 2, lab()));
         }
-        say(number < LAST ? "Press n for lab %02d.".formatted(number + 1)
+        say(number < last() ? "Press n for lab %02d.".formatted(number + 1)
             : "That was the last one.");
     }
 
@@ -221,15 +218,12 @@ public final class WatchCommand implements Callable<Integer> {
 
     /// Tells of each new text of the file, once it has stopped changing.
     private void lookAtFile() {
-        Path known = null;
         var text = "";
         var stamp = "";
         var told = "";
         try {
             for (;; Thread.sleep(poll)) {
                 var now = file;
-                if (!now.equals(known)) told = "";
-                known = now;
                 var seen = stamp(now);
                 if (seen.equals(stamp) && !seen.equals(told)) {
                     told = seen;

@@ -10,7 +10,7 @@ final class Worker {
     /// Begins the line after a report: the exit code, the first broken claim's TODO or 0, how many
     /// claims are kept and how many count.
     static final String END = "\u0004";
-    /// Instead of the rest of that line: the code did not compile.
+    /// The exit code where the code did not compile.
     static final int UNCOMPILED = 4;
     /// Follows [#END] when something of this run goes on: a new JVM is better for the next one.
     static final String LEFTOVERS = "\u0005";
