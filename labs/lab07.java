@@ -115,9 +115,7 @@ class lab07 {
                 StreamObserver<Quote> client) {
             var refusal = refusal(request);
             if (refusal != null) client.onError(refusal.asRuntimeException());
-            else open(new Subscription(Set.copyOf(request.getSymbolsList()),
-                cursor(request.getAfterId(), feed), feed,
-                (ServerCallStreamObserver<Quote>) client));
+            else open(new Subscription(request, feed, (ServerCallStreamObserver<Quote>) client));
         }
 
         /// Why this request is refused; null if it isn't.
@@ -154,12 +152,6 @@ class lab07 {
         }
     }
 
-    /// After which id a stream begins.
-    static long cursor(long afterId, Feed feed) {
-        // TODO 2: after `afterId`; 0 is none. For now everybody gets only what is published next.
-        return feed.newest();
-    }
-
     /// Why nobody can go on after this id; null if one can.
     static Status outside(long afterId, Feed feed) {
         // TODO 4: lost(…) for an id above the newest, and for one after which the feed forgot(…)
@@ -170,8 +162,11 @@ class lab07 {
     /// Says that quotes after this id are lost.
     static Status lost(long id, Feed feed) {
         var oldest = feed.oldest();
-        return Status.OUT_OF_RANGE.withDescription("after_id: " + id + ", kept are quotes from "
-            + oldest + " to " + feed.newest() + ": go on with after_id 0 for all of them");
+        var newest = feed.newest();
+        var kept = newest == 0 ? "no quote is kept" : "kept are quotes from " + oldest + " to "
+            + newest;
+        return Status.OUT_OF_RANGE.withDescription("after_id: " + id + ", " + kept
+            + ": go on with after_id 0 for all there is");
     }
 
     /// One client's stream: a cursor in the feed, and the one thread that moves it on.
@@ -185,15 +180,16 @@ class lab07 {
         private final Semaphore news = new Semaphore(0);
         /// How the stream ends; null while it goes on.
         private final AtomicReference<Status> end = new AtomicReference<>();
+        /// The last id that the client has; 0 while it has none.
         private long cursor;
 
-        /// @param cursor the last id that the client has
-        Subscription(Set<String> symbols, long cursor, Feed feed,
-                ServerCallStreamObserver<Quote> client) {
-            this.symbols = symbols;
-            this.cursor = cursor;
+        Subscription(SubscribeRequest request, Feed feed, ServerCallStreamObserver<Quote> client) {
             this.feed = feed;
             this.client = client;
+            symbols = Set.copyOf(request.getSymbolsList());
+            // TODO 2: after the after_id of the request. For now everybody gets only what is
+            // published next.
+            cursor = feed.newest();
         }
 
         /// Has gRPC say when the client is ready again, and when it is gone. It must be told before
@@ -233,7 +229,7 @@ class lab07 {
             // TODO 6 too: stop when send(…) says so. What the client isn't ready for stays in the
             // feed, which is all the buffer there is.
             // TODO 7: end(lost(…)) if the first quote that was read isn't the one after the cursor.
-            // Look also while the client isn't ready.
+            // A cursor of 0 has nothing to lose yet. Look also while the client isn't ready.
             send(feed.after(cursor, BATCH));
         }
 

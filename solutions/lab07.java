@@ -113,9 +113,7 @@ class lab07 {
                 StreamObserver<Quote> client) {
             var refusal = refusal(request);
             if (refusal != null) client.onError(refusal.asRuntimeException());
-            else open(new Subscription(Set.copyOf(request.getSymbolsList()),
-                cursor(request.getAfterId(), feed), feed,
-                (ServerCallStreamObserver<Quote>) client));
+            else open(new Subscription(request, feed, (ServerCallStreamObserver<Quote>) client));
         }
 
         /// Why this request is refused; null if it isn't.
@@ -155,11 +153,6 @@ class lab07 {
         }
     }
 
-    /// After which id a stream begins.
-    static long cursor(long afterId, Feed feed) {
-        return afterId == 0 ? feed.oldest() - 1 : afterId;
-    }
-
     /// Why nobody can go on after this id; null if one can.
     static Status outside(long afterId, Feed feed) {
         // An id above the newest comes from an earlier life of this server.
@@ -170,8 +163,11 @@ class lab07 {
     /// Says that quotes after this id are lost.
     static Status lost(long id, Feed feed) {
         var oldest = feed.oldest();
-        return Status.OUT_OF_RANGE.withDescription("after_id: " + id + ", kept are quotes from "
-            + oldest + " to " + feed.newest() + ": go on with after_id 0 for all of them");
+        var newest = feed.newest();
+        var kept = newest == 0 ? "no quote is kept" : "kept are quotes from " + oldest + " to "
+            + newest;
+        return Status.OUT_OF_RANGE.withDescription("after_id: " + id + ", " + kept
+            + ": go on with after_id 0 for all there is");
     }
 
     /// One client's stream: a cursor in the feed, and the one thread that moves it on.
@@ -185,15 +181,14 @@ class lab07 {
         private final Semaphore news = new Semaphore(0);
         /// How the stream ends; null while it goes on.
         private final AtomicReference<Status> end = new AtomicReference<>();
+        /// The last id that the client has; 0 while it has none.
         private long cursor;
 
-        /// @param cursor the last id that the client has
-        Subscription(Set<String> symbols, long cursor, Feed feed,
-                ServerCallStreamObserver<Quote> client) {
-            this.symbols = symbols;
-            this.cursor = cursor;
+        Subscription(SubscribeRequest request, Feed feed, ServerCallStreamObserver<Quote> client) {
             this.feed = feed;
             this.client = client;
+            symbols = Set.copyOf(request.getSymbolsList());
+            cursor = request.getAfterId();
         }
 
         /// Has gRPC say when the client is ready again, and when it is gone. It must be told before
@@ -242,7 +237,7 @@ class lab07 {
                 var quotes = feed.after(cursor, client.isReady() ? BATCH : 1);
                 if (quotes.isEmpty()) return;
                 // Judged by what was read: the feed may drop quotes at any moment.
-                if (quotes.getFirst().id() > cursor + 1) end(lost(cursor, feed));
+                if (cursor > 0 && quotes.getFirst().id() > cursor + 1) end(lost(cursor, feed));
                 else if (!send(quotes)) return;
             }
         }

@@ -457,6 +457,12 @@ public abstract class Checks {
             .map(nanos -> nanos / 1_000_000).toList();
     }
 
+    /// Whether four of the last five pauses, milliseconds, were those of a client whose back-off
+    /// has just begun.
+    protected static boolean soon(List<Long> pauses) {
+        return pauses.reversed().stream().limit(5).filter(pause -> pause < 250).count() > 3;
+    }
+
     /// 200 with this value as JSON, not to be cached.
     protected static MockResponse.Builder json(Object value) {
         try {

@@ -656,7 +656,10 @@ public class Lab06 extends Checks {
         var host = new Host(_ -> Fate.SERVED);
         var tap = tap(serve(host));
         try (var client = follow(new Lab.Start(tap.url(), 0).symbols("BTC"))) {
-            for (var cuts = 0; cuts <= 10; cuts++) {
+            var cuts = 0;
+            // On a busy machine some pauses are long, but not for ever. Who doesn't begin afresh
+            // waits for 2.5 s on the average after so many cuts.
+            for (; ; cuts++) {
                 promise("auth, subscribe and the next quotes after " + cuts + " connections that"
                     + " ended", "lab text", "a connection ends, sooner or later: a network"
                     + " changes, a server restarts");
@@ -665,16 +668,15 @@ public class Lab06 extends Checks {
                 visit.say(quotes(2 * cuts + 1, 2 * cuts + 2));
                 assertIds(client.ids(2 * cuts + 2)).areExactly(ids(1, 2 * cuts + 2));
                 visit.ended();
-                if (cuts < 10 && cuts % 2 == 0) tap.cut();
-                else if (cuts < 10) visit.socket.close(1000 + List.of(0, 1, 8, 11, 13)
-                    .get(cuts / 2), "");
+                if (cuts >= 14 || cuts >= 10 && soon(host.pauses())) break;
+                if (cuts % 2 == 0) tap.cut();
+                else visit.socket.close(1000 + List.of(0, 1, 8, 11, 13).get(cuts / 2 % 5), "");
             }
             assertThat(host.visits().size()).as(promise("one connection at a time", "lab text"))
-                .isEqualTo(11);
-            var late = host.pauses().subList(5, 10).stream().sorted().toList();
-            assertThat(late.get(2)).as(promise("at most 50 ms before it connects again, after"
-                + " each connection that was welcomed", "lab text", "the back-off starts afresh"))
-                .overridingErrorMessage("%s ms", late).isLessThan(250);
+                .isEqualTo(cuts + 1);
+            assertThat(soon(host.pauses())).as(promise("at most 50 ms before it connects again,"
+                + " after each connection that was welcomed", "lab text", "the back-off starts"
+                + " afresh")).overridingErrorMessage("%s ms", host.pauses()).isTrue();
         }
     }
 

@@ -831,10 +831,11 @@ public class Lab07 extends RpcChecks {
                     + (host == quotes ? "brought a quote" : "ended with DEADLINE_EXCEEDED"),
                     "lab text", host == quotes ? "the back-off starts afresh"
                         : "a quiet market is no failure");
-                for (var i = 1; i <= 10; i++) host.visit(i, host == quotes ? lively : patient);
-                var late = host.pauses().subList(5, 10).stream().sorted().toList();
-                assertThat(late.get(2)).overridingErrorMessage("%s ms", host.pauses())
-                    .isLessThan(250);
+                // On a busy machine some are late, but not for ever. Who doesn't begin afresh waits
+                // for 2.5 s on the average by then.
+                for (var i = 1; i <= 10 || i <= 14 && !soon(host.pauses()); i++)
+                    host.visit(i, host == quotes ? lively : patient);
+                assertThat(soon(host.pauses())).overridingErrorMessage("%s ms", host.pauses()).isTrue();
             }
         }
     }

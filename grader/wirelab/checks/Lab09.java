@@ -18,9 +18,9 @@ public class Lab09 extends RpcChecks {
     /// What some ids end with. To say it takes milliseconds, in which another thread, if it may,
     /// will say something, too.
     private static final String LONG = "é".repeat(1_900_000);
-    /// How many calls are opened while quotes come, and how many come to each.
-    private static final int OPENINGS = 60;
-    private static final int QUOTES = 3;
+    /// How many calls are opened while as many quotes come, and how often.
+    private static final int OPENINGS = 8;
+    private static final int OPENING_ROUNDS = 20;
 
     private Call<TradeOrder, TradeEvent> trade() {
         return call(MarketDataGrpc.getTradeStreamMethod());
@@ -282,21 +282,29 @@ public class Lab09 extends RpcChecks {
     void no_quote_is_missed_while_a_stream_opens() {
         // The longer the log, the longer it takes to look for the latest quotes in it.
         publish(950);
-        var publisher = MarketDataGrpc.newFutureStub(quietConnection());
-        var clients = quietConnection();
-        for (var opening = 0; opening < OPENINGS; opening++) {
-            var symbols = Stream.generate(Lab09::name).limit(QUOTES).toList();
+        // One connection for both: its server gets a call and a quote in turn.
+        var connection = quietConnection();
+        var publisher = MarketDataGrpc.newFutureStub(connection);
+        for (var round = 0; round < OPENING_ROUNDS; round++) {
+            var symbols = Stream.generate(Lab09::name).limit(OPENINGS).toList();
             promise("a quote to each PublishQuote", "lab text");
-            var call = call(clients, MarketDataGrpc.getTradeStreamMethod(), CallOptions.DEFAULT,
-                true);
-            var published = symbols.stream().map(one -> publish(publisher, one, 60)).toList();
+            var opened = new ArrayList<Call<TradeOrder, TradeEvent>>();
+            var published = new ArrayList<Future<Quote>>();
+            for (var symbol : symbols) {
+                opened.add(call(connection, MarketDataGrpc.getTradeStreamMethod(),
+                    CallOptions.DEFAULT, true));
+                published.add(publish(publisher, symbol, 60));
+            }
             for (var quote : published) assertThat(await(quote)).isEqualTo("OK");
-            for (var symbol : symbols) call.send(buy(symbol, symbol, 60));
-            promise("3 orders accepted and filled, on a call that was opened just when the quotes "
-                + "came that fill them", "lab text",
+            promise(OPENINGS + " orders accepted and filled, on each call that was opened just when "
+                + "the quotes came that fill them", "lab text",
                 "look, then listen misses what comes in between: listen first");
-            call.replies(2 * QUOTES);
-            call.cancel();
+            for (var call : opened)
+                for (var symbol : symbols) call.send(buy(symbol, symbol, 60));
+            for (var call : opened) {
+                call.replies(2 * OPENINGS);
+                call.cancel();
+            }
         }
     }
 
@@ -324,7 +332,7 @@ public class Lab09 extends RpcChecks {
             .overridingErrorMessage(() -> "status " + call.said()).isFalse();
         publish(symbol, 79, 80);
         promise("k2 filled, then status OK", "lab text");
-        call.replies(2 * QUOTES);
+        call.replies(6);
 
         assertThat(call.said()).isEqualTo("OK");
         assertThat(call.messages()).as(promise("nothing else", "lab text")).hasSize(6);
