@@ -82,11 +82,13 @@ class lab01 {
             ctx.header("Retry-After", "1");
             throw new Problem(429, "more than " + allowance.perSecond + " polls a second");
         }
-        var after = cursor(ctx.queryParam("after"), feed);
-        // Not the oldest quotes that are left: the client would never learn that it missed some.
-        if (feed.forgot(after))
-            throw new Problem(410, "after: " + after + ", kept are quotes from " + feed.oldest());
+        var named = ctx.queryParam("after");
+        var after = cursor(named, feed);
         var page = page(feed, after);
+        // Not the oldest quotes that are left: the client would never learn that it missed some.
+        // Asked only now: what is dropped before the page is read is missing in it.
+        if (named != null && feed.forgot(after))
+            throw new Problem(410, "after: " + after + ", kept are quotes from " + feed.oldest());
         ctx.header("Next-After", "" + page.next());
         Market.json(ctx, page.quotes());
     }

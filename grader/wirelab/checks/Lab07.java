@@ -835,7 +835,8 @@ public class Lab07 extends RpcChecks {
                 // for 2.5 s on the average by then.
                 for (var i = 1; i <= 10 || i <= 14 && !soon(host.pauses()); i++)
                     host.visit(i, host == quotes ? lively : patient);
-                assertThat(soon(host.pauses())).overridingErrorMessage("%s ms", host.pauses()).isTrue();
+                assertThat(soon(host.pauses())).overridingErrorMessage("%s ms", host.pauses())
+                    .isTrue();
             }
         }
     }

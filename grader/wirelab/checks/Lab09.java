@@ -296,8 +296,8 @@ public class Lab09 extends RpcChecks {
                 published.add(publish(publisher, symbol, 60));
             }
             for (var quote : published) assertThat(await(quote)).isEqualTo("OK");
-            promise(OPENINGS + " orders accepted and filled, on each call that was opened just when "
-                + "the quotes came that fill them", "lab text",
+            promise(OPENINGS + " orders accepted and filled, on each call that was opened just "
+                + "when the quotes came that fill them", "lab text",
                 "look, then listen misses what comes in between: listen first");
             for (var call : opened)
                 for (var symbol : symbols) call.send(buy(symbol, symbol, 60));
