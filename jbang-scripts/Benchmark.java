@@ -34,7 +34,7 @@ abstract class Benchmark implements Callable<Integer> {
     }
 
     /// The checkout that this is part of.
-    private static Path root() {
+    static Path root() {
         return Scripts.root().orElseThrow(() -> new Unusable(
             "No folder with labs/ and solutions/ here or above. Go into a checkout."));
     }

@@ -108,6 +108,9 @@ class WatchTest {
             Files.move(fresh, lab, StandardCopyOption.REPLACE_EXISTING);
             watch.until("all kept");
             watch.until("Lab 03 is passed");
+            watch.until("labs/lab04.java");
+            watch.until("lab 04 · webhooks");
+            watch.until("next: fix TODO 1");
             watch.press('l');
             watch.until("03  conditional GET                passed 20");
             watch.press('q');
@@ -128,6 +131,18 @@ class WatchTest {
             // While that still runs.
             Files.writeString(lab, solution());
             watch.until("all kept");
+        }
+    }
+
+    @Test void whichever_lab_is_saved_is_the_one_that_is_checked() throws Exception {
+        try (var watch = new Watch("3")) {
+            watch.until("next: fix TODO 1");
+            var other = checkout.resolve("labs/lab04.java");
+            Files.writeString(other, Files.readString(other) + "// saved\n");
+            watch.until("lab 04 · webhooks");
+            watch.until("next: fix TODO 1");
+            Files.writeString(lab, starter() + "// saved\n");
+            watch.until("lab 03 · conditional GET");
         }
     }
 

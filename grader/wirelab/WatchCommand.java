@@ -10,8 +10,9 @@ import picocli.CommandLine.*;
 /// Checks a lab each time its file is saved. The student's code runs in a JVM of its own that stays
 /// warm ([Worker]); a second one waits in case the code ends or spoils the first.
 @Command(name = "watch", description = {
-    "Checks a lab again each time its file is saved, and goes on to the next lab when it passes.",
-    "Keys: h hint, l list, r run again, n next lab, q quit."})
+    "Checks a lab each time its file is saved, and goes on to the next one when it passes. Whichever "
+    + "lab you save is the one that is checked.",
+    "Keys: h hint, l list, r run again, n next open lab, q quit."})
 public final class WatchCommand implements Callable<Integer> {
     /// How many lines of what the student's code prints are shown for a run.
     private static final int PRINTED = 50;
@@ -28,7 +29,7 @@ public final class WatchCommand implements Callable<Integer> {
 
     private sealed interface Event {}
 
-    private record Saved(Path file) implements Event {}
+    private record Saved(int lab) implements Event {}
 
     private record Key(int key) implements Event {}
 
@@ -40,7 +41,6 @@ public final class WatchCommand implements Callable<Integer> {
     private final BlockingQueue<Event> events = new LinkedBlockingQueue<>();
     private Progress progress;
     private Terminal terminal;
-    private volatile Path file;
     private Jvm jvm;
     private Jvm spare;
     private boolean running;
@@ -52,14 +52,16 @@ public final class WatchCommand implements Callable<Integer> {
         if (poll < 5 || poll > 10_000)
             throw new Usage("--poll " + poll + ": must be from 5 to 10000 ms.");
         progress = Progress.here();
-        choose(number == null ? firstOpen() : number);
+        choose(number == null ? open(0).orElse(Project.labs().getLast()) : number);
         terminal = System.console() != null && System.console().isTerminal()
             ? TerminalBuilder.builder().system(true).build() : null;
         if (terminal != null) terminal.enterRawMode();
         Thread.ofPlatform().daemon().name("keys").start(this::readKeys);
         jvm = new Jvm();
         spare = new Jvm();
-        Thread.ofPlatform().daemon().name("file").start(this::lookAtFile);
+        var files = Project.labs().stream().map(Looked::new).toList();
+        Thread.ofPlatform().daemon().name("files").start(() -> look(files));
+        check();
         try {
             while (handle(events.take())) { }
         } finally {
@@ -70,12 +72,12 @@ public final class WatchCommand implements Callable<Integer> {
         return 0;
     }
 
-    private int firstOpen() {
-        return Project.labs().stream().filter(lab -> !progress.passed(name(lab))).findFirst()
-            .orElse(last());
+    /// The next lab after this one that has not been passed; after the last comes the first.
+    private Optional<Integer> open(int lab) {
+        var labs = Project.labs();
+        return Stream.concat(labs.stream().filter(other -> other > lab), labs.stream())
+            .filter(other -> !progress.passed(name(other))).findFirst();
     }
-
-    private static int last() { return Project.labs().getLast(); }
 
     private static String name(int lab) { return "lab%02d".formatted(lab); }
 
@@ -85,14 +87,15 @@ public final class WatchCommand implements Callable<Integer> {
         Examination.checks(lab);
         number = lab;
         todo = progress.todo(lab());
-        file = Reference.lab(lab());
     }
 
     /// @return false to end
     private boolean handle(Event event) throws IOException {
         switch (event) {
-            case Saved saved when saved.file.equals(file) -> check();
-            case Saved _ -> { }
+            case Saved(var lab) -> {
+                choose(lab);
+                check();
+            }
             case Key(var key) when key == 'q' || key == 3 || key == 4 -> { return false; }
             case Key(var key) -> press(key);
             case Printed(var from, var line) when from == jvm && running -> show(line);
@@ -111,9 +114,8 @@ public final class WatchCommand implements Callable<Integer> {
             case 'h' -> say(todo == 0 ? "No promise is known to be broken: press r."
                 : Hints.next(lab(), todo, progress));
             case 'n' -> {
-                // Another file is as good as a saved one.
-                if (number < last()) choose(number + 1);
-                else check();
+                open(number).ifPresent(this::choose);
+                check();
             }
             default -> { }
         }
@@ -126,11 +128,15 @@ public final class WatchCommand implements Callable<Integer> {
     }
 
     private void check() {
+        clear();
+        run();
+    }
+
+    private void run() {
         // What it still does for the text before is of no interest any more.
         running = true;
         printed = 0;
-        clear();
-        jvm.check(file);
+        jvm.check(Reference.lab(lab()));
     }
 
     /// A line of the report.
@@ -149,7 +155,7 @@ public final class WatchCommand implements Callable<Integer> {
         var code = jvm.code();
         change();
         if (!running) return;
-        if (code == Worker.HURRIED) jvm.check(file);
+        if (code == Worker.HURRIED) run();
         else {
             running = false;
             say("  ✘ this code ended the JVM, exit code " + code
@@ -169,14 +175,17 @@ public final class WatchCommand implements Callable<Integer> {
         running = false;
         var code = Integer.parseInt(result[0]);
         todo = Integer.parseInt(result[1]);
+        var again = progress.passed(lab());
         if (code <= 1) progress.record(lab(), Integer.parseInt(result[2]),
             Integer.parseInt(result[3]), todo);
-        if (code == 0) pass();
+        if (code == 0) pass(again);
+        if (running) return;
         jvm.warm(Reference.solution(lab()));
         spare.warm(Reference.solution(lab()));
     }
 
-    private void pass() throws IOException {
+    /// @param again whether it had been passed before: then it stays open
+    private void pass(boolean again) throws IOException {
         say("Lab %02d is passed. Well done.".formatted(number));
         var difference = Reference.difference(lab());
         if (!difference.isEmpty()) {
@@ -185,8 +194,14 @@ public final class WatchCommand implements Callable<Integer> {
             if (difference.size() > DIFFERENCE + 2) say("… %d lines more: jbang %s.java solution"
                 .formatted(difference.size() - DIFFERENCE - 2, lab()));
         }
-        say(number < last() ? "Press n for lab %02d.".formatted(number + 1)
-            : "That was the last one.");
+        var next = open(number);
+        if (next.isEmpty()) say("That was the last one: all labs are passed.");
+        else if (again) say("Press n for lab %02d.".formatted(next.get()));
+        else {
+            choose(next.get());
+            say("Here is the next: labs/%s.java\n".formatted(lab()));
+            run();
+        }
     }
 
     /// What the student's code printed.
@@ -216,38 +231,53 @@ public final class WatchCommand implements Callable<Integer> {
         }
     }
 
-    /// Tells of each new text of the file, once it has stopped changing.
-    private void lookAtFile() {
-        var text = "";
-        var stamp = "";
-        var told = "";
+    /// Tells of each lab with a new text, once its file has stopped changing.
+    private void look(List<Looked> files) {
         try {
-            for (;; Thread.sleep(poll)) {
-                var now = file;
-                var seen = stamp(now);
-                if (seen.equals(stamp) && !seen.equals(told)) {
-                    told = seen;
-                    var read = read(now);
-                    if (!read.isBlank() && !(now + read).equals(text)) {
-                        text = now + read;
-                        events.add(new Saved(now));
-                    }
-                }
-                stamp = seen;
-            }
+            for (;; Thread.sleep(poll))
+                for (var file : files) if (file.saved()) events.add(new Saved(file.lab));
         } catch (InterruptedException end) {
             Thread.currentThread().interrupt();
         }
     }
 
-    /// Changes when the file does; some editors write a new file and rename it.
-    private static String stamp(Path file) {
-        try {
-            var attributes = Files.readAttributes(file, BasicFileAttributes.class);
-            return file + " " + attributes.lastModifiedTime() + " " + attributes.size() + " "
-                + attributes.fileKey();
-        } catch (IOException absent) {
-            return "";
+    /// What has been seen of a lab's file.
+    private static final class Looked {
+        final int lab;
+        private final Path file;
+        private String stamp;
+        private String settled;
+        private String text;
+
+        Looked(int lab) {
+            this.lab = lab;
+            file = Reference.lab(name(lab));
+            stamp = settled = stamp();
+            text = read(file);
+        }
+
+        /// Whether it has stopped changing, with a text that it has not had before.
+        boolean saved() {
+            var now = stamp();
+            var still = now.equals(stamp);
+            stamp = now;
+            if (!still || now.equals(settled)) return false;
+            settled = now;
+            var read = read(file);
+            if (read.isBlank() || read.equals(text)) return false;
+            text = read;
+            return true;
+        }
+
+        /// Changes when the file does; some editors write a new file and rename it.
+        private String stamp() {
+            try {
+                var attributes = Files.readAttributes(file, BasicFileAttributes.class);
+                return attributes.lastModifiedTime() + " " + attributes.size() + " "
+                    + attributes.fileKey();
+            } catch (IOException absent) {
+                return "";
+            }
         }
     }
 
