@@ -24,7 +24,7 @@ final class AllTests {
         EventStreamTest.class, FrameTest.class, WebhookTest.class, TapTest.class,
         ConsoleTest.class, CommandTest.class, GivenTest.class, VerifyTest.class,
         SubjectTest.class, ForeignClientTest.class, NodeTest.class, RpcTest.class,
-        ProtoTest.class, WatchTest.class, DoctorTest.class, SnippetTest.class,
+        ProtoTest.class, WatchTest.class, JourneyTest.class, DoctorTest.class, SnippetTest.class,
         ConsoleSessionTest.class);
 
     private AllTests() {}

@@ -14,7 +14,7 @@ class WatchTest {
     private final Path lab = checkout.resolve("labs/lab03.java");
 
     /// A copy of what a student edits, beside the rest of this checkout.
-    private static Path checkout() {
+    static Path checkout() {
         try {
             var folder = Files.createTempDirectory("wirelab-");
             for (var shared : List.of("grader", "solutions"))
@@ -28,8 +28,10 @@ class WatchTest {
         }
     }
 
-    @AfterEach void delete() throws IOException {
-        try (var files = Files.walk(checkout)) {
+    @AfterEach void delete() throws IOException { delete(checkout); }
+
+    static void delete(Path folder) throws IOException {
+        try (var files = Files.walk(folder)) {
             for (var file : files.sorted(Comparator.reverseOrder()).toList()) Files.delete(file);
         }
     }

@@ -101,7 +101,10 @@ public final class WatchCommand implements Callable<Integer> {
             case Printed(var from, var line) when from == jvm && running -> show(line);
             case Printed _ -> { }
             case Said(var from, var line) when from == jvm -> hear(line);
-            case Said(var from, var line) when from == spare && line == null -> spare = new Jvm();
+            case Said(var from, var line) when from == spare -> {
+                if (line == null) spare = new Jvm();
+                else if (line.equals(Worker.BEGIN)) spare.begun++;
+            }
             case Said _ -> { }
         }
         return true;
@@ -142,6 +145,9 @@ public final class WatchCommand implements Callable<Integer> {
     /// A line of the report.
     private void hear(String line) throws IOException {
         if (line == null) replace();
+        else if (line.equals(Worker.BEGIN)) jvm.begun++;
+        // It is about a text that has been saved again meanwhile.
+        else if (jvm.begun < jvm.ordered) return;
         else if (line.equals(Worker.LEFTOVERS)) {
             if (!running) change();
         } else if (running) {
@@ -293,6 +299,9 @@ public final class WatchCommand implements Callable<Integer> {
     private final class Jvm {
         private final Process process;
         private Path warmed;
+        /// How many runs it was told to make, and how many it has begun.
+        private int ordered;
+        private int begun;
 
         Jvm() {
             var builder = new ProcessBuilder(Project.java(), "-XX:TieredStopAtLevel=1",
@@ -331,6 +340,7 @@ public final class WatchCommand implements Callable<Integer> {
         }
 
         private void order(String line) {
+            ordered++;
             try {
                 process.outputWriter().write(line + "\n");
                 process.outputWriter().flush();

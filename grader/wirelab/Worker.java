@@ -4,9 +4,13 @@ import module java.base;
 import java.lang.management.ManagementFactory;
 
 /// The JVM in which `jbang watch` runs a student's code, time after time: whatever that code does,
-/// it does it here. It reads the path of a lab's file from stdin, a line each, and writes the
-/// report to stdout, then a line that begins with [#END]. A path that comes during a run ends it.
+/// it does it here. It reads the path of a lab's file from stdin, a line each, and writes to stdout
+/// a line [#BEGIN], the report, then a line that begins with [#END]. A path that comes during a run
+/// ends it.
 final class Worker {
+    /// The line before a report: the answer to the next path begins. What comes before it was said
+    /// when that path had not been read.
+    static final String BEGIN = "\u0007";
     /// Begins the line after a report: the exit code, the first broken claim's TODO or 0, how many
     /// claims are kept and how many count.
     static final String END = "\u0004";
@@ -53,6 +57,7 @@ final class Worker {
                 if (run != null && !ended(run)) Runtime.getRuntime().halt(HURRIED);
                 if (turn != null) turn.over = true;
                 var next = turn = new Turn(out, order.startsWith(QUIET));
+                out.println(BEGIN);
                 var file = Path.of(order.replace(QUIET, ""));
                 run = Thread.ofPlatform().name("run").start(() -> run(file, next));
             }
