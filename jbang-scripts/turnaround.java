@@ -79,24 +79,22 @@ class turnaround extends Benchmark {
         var solution = Files.readString(copy.resolve("solutions/" + name(lab) + ".java"));
         var maven = maven(lab);
         for (var text : List.of(starter, solution)) {
-            var what = name(lab);
-            var which = text.equals(starter) ? "starter" : "solution";
-            var reference = watch(lab, file, text, text.equals(starter)
-                ? " · next: " : "all kept");
-            for (var save : Save.values()) print(what, which, "jbang watch, "
-                + (save == Save.IN_PLACE ? "written in place" : "renamed"), reference.get(save));
-            print(what, which, "jbang " + name(lab) + ".java", timed(() -> save(file, text,
-                Save.IN_PLACE), copy.resolve("jbang").toString(), "labs/" + name(lab) + ".java"));
+            var what = text.equals(starter) ? "starter" : "solution";
+            var seconds = watch(lab, file, text, text.equals(starter) ? " · next: " : "all kept");
+            print(lab, what, "jbang watch, written in place", seconds.get(Save.IN_PLACE));
+            print(lab, what, "jbang watch, renamed", seconds.get(Save.RENAMED));
+            print(lab, what, "jbang " + name(lab) + ".java", timed(() -> save(file, text,
+                Save.IN_PLACE), copy.resolve("jbang").toString(), file.toString()));
             var source = maven.resolve("src/main/java/" + name(lab) + ".java");
-            print(what, which, "mvn -o -q test", timed(() -> save(source, text, Save.IN_PLACE),
+            print(lab, what, "mvn -o -q test", timed(() -> save(source, text, Save.IN_PLACE),
                 "mvn", "-o", "-q", "-f", maven.resolve("pom.xml").toString(), "test"));
         }
         Files.writeString(file, starter);
     }
 
-    private static void print(String lab, String text, String with, List<Double> seconds) {
+    private static void print(int lab, String text, String with, List<Double> seconds) {
         var sorted = seconds.stream().sorted().toList();
-        System.out.printf("%-8s %-9s %-34s %6.2f %6.2f%n", lab, text, with,
+        System.out.printf("%-8s %-9s %-34s %6.2f %6.2f%n", name(lab), text, with,
             sorted.get(sorted.size() / 2), sorted.get((sorted.size() * 95 - 1) / 100));
     }
 

@@ -15,6 +15,7 @@ final class Bench {
     private final Consumer<Outcome> report;
     private final CountDownLatch begun = new CountDownLatch(1);
     private volatile Stop stopped;
+    private volatile boolean cancelled;
 
     /// @param stopAtFirst skip what comes after the first claim that isn't kept
     /// @param report      gets each outcome as soon as it is known, from any thread
@@ -33,6 +34,14 @@ final class Bench {
 
     /// All checks are skipped from now on, for this reason.
     void stop(String because) { stopped = new Stop(0, because); }
+
+    /// Nobody wants to know any more.
+    void cancel() {
+        cancelled = true;
+        stop("the run was cancelled");
+    }
+
+    boolean cancelled() { return cancelled; }
 
     /// Claims after a broken one are skipped; those before it, which may still run, are not.
     private synchronized void stopAfter(Claim broken) {

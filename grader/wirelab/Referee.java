@@ -11,6 +11,7 @@ import org.opentest4j.TestAbortedException;
 final class Referee implements InvocationInterceptor {
     /// For one check, all its waits together.
     static final Duration LIMIT = Duration.ofSeconds(60);
+    private static final Verdict CANCELLED = new Verdict.Skipped("the run was cancelled");
 
     @Override public void interceptTestMethod(Invocation<Void> invocation,
             ReflectiveInvocationContext<Method> context, ExtensionContext extension) {
@@ -29,6 +30,8 @@ final class Referee implements InvocationInterceptor {
         checks.close();
         if (verdict instanceof Verdict.Crashed || verdict instanceof Verdict.TimedOut)
             bench.subject.stop();
+        // Either this check is not wanted any more, or the whole run.
+        if (verdict == CANCELLED && bench.stopped(claim).isEmpty()) bench.cancel();
         bench.report(new Outcome(claim, verdict, Duration.ofNanos(System.nanoTime() - start)));
     }
 
@@ -46,8 +49,10 @@ final class Referee implements InvocationInterceptor {
             return result.get(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException late) {
             return new Verdict.TimedOut(checks.promised(), LIMIT, checks.transcript());
-        } catch (InterruptedException | ExecutionException cancelled) {
-            return new Verdict.Skipped("the run was cancelled");
+        } catch (InterruptedException cancelled) {
+            return CANCELLED;
+        } catch (ExecutionException impossible) {
+            throw new IllegalStateException(impossible);
         } finally {
             thread.interrupt();
         }
@@ -66,7 +71,7 @@ final class Referee implements InvocationInterceptor {
             case Http.NoAnswer none -> checks.died(Duration.ofMillis(250))
                 .orElseGet(() -> checks.fail(List.of(none.getMessage())));
             case TestAbortedException aborted -> new Verdict.Skipped(aborted.getMessage());
-            case CancellationException _ -> new Verdict.Skipped("the run was cancelled");
+            case CancellationException _ -> CANCELLED;
             default -> new Verdict.KitFault(thrown.toString(), Stream.of(thrown.getStackTrace())
                 .map(Object::toString).toList());
         };

@@ -17,6 +17,7 @@ final class Runner {
     /// @param each        gets the outcomes in the order of the claims, each as soon as it and all
     ///                    before it are known
     /// @return one outcome for each claim, in their order
+    /// @throws CancellationException if this thread was interrupted
     static List<Outcome> run(Class<? extends Checks> checks, List<Claim> claims, Subject subject,
             boolean stopAtFirst, Consumer<Outcome> each) {
         var outcomes = new Outcomes(claims, each);
@@ -36,16 +37,19 @@ final class Runner {
         bench.firstOutcomeIsKnown();
         for (var i = 0; i < clients.size(); i++)
             if (bench.stopped(lanes.get(true).get(i)).isPresent()) clients.get(i).interrupt();
-        join(clients);
+        join(clients, bench);
+        if (bench.cancelled()) throw new CancellationException("interrupted");
         return outcomes.all();
     }
 
-    private static void join(List<Thread> threads) {
-        try {
-            for (var thread : threads) thread.join();
-        } catch (InterruptedException cancelled) {
-            throw new CancellationException("interrupted");
-        }
+    private static void join(List<Thread> threads, Bench bench) {
+        for (var thread : threads)
+            while (thread.isAlive()) try {
+                thread.join();
+            } catch (InterruptedException cancelled) {
+                bench.cancel();
+                threads.forEach(Thread::interrupt);
+            }
     }
 
     private static void execute(Class<? extends Checks> checks, List<Claim> claims, Bench bench) {
