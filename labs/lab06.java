@@ -80,9 +80,10 @@ import wirelab.Lab;
 /// - `Origin` (§10.2): a browser lets any page connect to any server, and tells from where it does.
 ///   None, or the server's own (`http://` or `https://` and the `Host` of the request) is fine, any
 ///   other → 403 instead of the handshake.
-/// - Bonus, for the handshake: `Sec-WebSocket-Version` is not 13 → 426 with `Upgrade: websocket`
-///   and `Sec-WebSocket-Version: 13` (§4.4; RFC 9110 §15.5.22). `Sec-WebSocket-Key` is missing, or
-///   not 16 bytes in base64 → 400 (§4.2.1). Jetty alone answers with 405 and 500, or accepts it.
+/// - Bonus, for the handshake: `Sec-WebSocket-Version` is not 13 → 426 with `Connection: Upgrade`,
+///   `Upgrade: websocket` (RFC 9110 §15.5.22, §7.8) and `Sec-WebSocket-Version: 13` (§4.4).
+///   `Sec-WebSocket-Key` is missing, or not 16 bytes in base64 → 400 (§4.2.1). Jetty alone answers
+///   with 405 and 500, or accepts it.
 ///
 /// `throw new Problem(403, "what is wrong")` refuses a handshake. `POST /quotes` and `GET /health`
 /// are given; `POST /quotes` calls the feed's listeners while the feed is locked: never wait there.

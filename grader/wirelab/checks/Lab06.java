@@ -755,13 +755,14 @@ public class Lab06 extends Checks {
     @Test @Order(16) @Tag("TODO-15") @Tag("bonus")
     void a_handshake_of_another_version_gets_426_and_a_bad_key_400() {
         for (var version : List.of("12", "8", "0", "14", "x", "")) {
-            promise("426 with Sec-WebSocket-Version: 13 and Upgrade: websocket, to version "
-                + version, "RFC 6455 §4.4", "so a client of another time knows what to speak");
+            promise("426 with Connection: Upgrade, Upgrade: websocket and "
+                + "Sec-WebSocket-Version: 13, to version " + version, "RFC 6455 §4.4", "so a client of another time knows what to speak");
             assertRefused(handshake(PATH, "Connection", "Upgrade", "Upgrade", "websocket",
                 "Sec-WebSocket-Version", version, "Sec-WebSocket-Key",
                 "dGhlIHNhbXBsZSBub25jZQ=="));
         }
-        promise("426 with Upgrade: websocket to a plain GET", "RFC 9110 §15.5.22");
+        promise("426 with Connection: Upgrade and Upgrade: websocket to a plain GET",
+            "RFC 9110 §15.5.22");
         assertRefused(get(PATH));
 
         for (var key : List.of("", "x", "dGhlIHNhbXBsZSBub25j", "dGhlIHNhbXBsZSBub25jZXM=",
@@ -779,8 +780,8 @@ public class Lab06 extends Checks {
     }
 
     private static void assertRefused(Answer answer) {
-        assertThat(answer).hasStatus(426).hasToken("Upgrade", "websocket")
-            .hasToken("Sec-WebSocket-Version", "13");
+        assertThat(answer).hasStatus(426).hasToken("Connection", "Upgrade")
+            .hasToken("Upgrade", "websocket").hasToken("Sec-WebSocket-Version", "13");
     }
 
     /// What a server of ours does to a connection.
