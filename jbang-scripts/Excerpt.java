@@ -344,6 +344,8 @@ final class Excerpt {
             + parameters.collect(Collectors.joining(", ", "(", ")"));
         // What module java.base has is imported, what protoc generates stands here.
         text = text.replaceAll("\\b(java|market)\\.([a-z0-9]+\\.)+", "").replaceAll(",\\b", ", ");
+        // For its readers it is a List<String>, and protobuf is not among the //DEPS.
+        text = text.replace("com.google.protobuf.ProtocolStringList", "List<String>");
         for (var one : imports)
             if (one.endsWith(".*")) text = text.replace(one.substring(0, one.length() - 1), "");
         return method.getModifiers().contains(Modifier.STATIC) ? "static " + text + " {\n"

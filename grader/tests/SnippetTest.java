@@ -118,14 +118,127 @@ class SnippetTest {
         return each(text -> !runs(text), SnippetTest::compile);
     }
 
-    @TestFactory Stream<DynamicTest> it_compiles_with_what_protoc_generates_in_its_place() {
+    /// What calls a snippet that speaks gRPC, and prints what came of it. BASE is the URL of the
+    /// lab's solution, with a quote of BTC in its feed.
+    private static final Map<String, String> CALLERS = Map.of(
+        "grpc-server-streaming", """
+            var feed = new Feed();
+            feed.publish("BTC", 1, 2);
+            var stub = serve(new MarketDataGrpc.MarketDataImplBase() {
+                @Override public void subscribeQuotes(SubscribeRequest request,
+                        StreamObserver<Quote> client) {
+                    var stream = new GrpcServerStreaming.Subscription(request, feed,
+                        (ServerCallStreamObserver<Quote>) client);
+                    stream.watch();
+                    Thread.startVirtualThread(stream);
+                }
+            });
+            var request = SubscribeRequest.newBuilder().addSymbols("BTC").build();
+            IO.println(MarketDataGrpc.newBlockingStub(stub).subscribeQuotes(request).next());""",
+        "grpc-flow-control", """
+            var channel = serve(new MarketDataGrpc.MarketDataImplBase() {
+                @Override public StreamObserver<Trade> uploadTrades(
+                        StreamObserver<TradeConfirmation> client) {
+                    var upload = new GrpcFlowControl.Upload(
+                        (ServerCallStreamObserver<TradeConfirmation>) client,
+                        new GrpcFlowControl.Book(10), 10, _ -> {});
+                    upload.begin(new Feed());
+                    return upload;
+                }
+            });
+            var call = MarketDataGrpc.newBlockingV2Stub(channel).uploadTrades();
+            call.write(Trade.newBuilder().setClientTradeId("a").setSymbol("BTC").setQuantity(3)
+                .setPrice(2).build());
+            call.halfClose();
+            IO.println(call.read());""",
+        "grpc-bidirectional-server", """
+            var feed = new Feed();
+            feed.publish("BTC", 1, 2);
+            var channel = serve(new MarketDataGrpc.MarketDataImplBase() {
+                @Override public StreamObserver<TradeOrder> tradeStream(
+                        StreamObserver<TradeEvent> client) {
+                    var session = new GrpcBidirectionalServer.Session(
+                        (ServerCallStreamObserver<TradeEvent>) client, "BTC"::equals, _ -> {});
+                    session.watch();
+                    session.follow(feed);
+                    return session;
+                }
+            });
+            var call = MarketDataGrpc.newBlockingV2Stub(channel).tradeStream();
+            call.write(TradeOrder.newBuilder().setOrderId("a").setSymbol("BTC").setQuantity(3)
+                .setSide(Side.BUY).setLimit(2).build());
+            IO.println(call.read() + " " + call.read());""",
+        "grpc-resume", """
+            GrpcResume.follow(URI.create(BASE), List.of("BTC"), 0, quote -> {
+                IO.println(quote);
+                System.exit(0);
+            });""",
+        "grpc-client-streaming", """
+            GrpcClientStreaming.upload(URI.create(BASE), 3, IO::println);""",
+        "grpc-bidirectional-client", """
+            GrpcBidirectionalClient.trade(URI.create(BASE), 3, event -> {
+                IO.println(event);
+                System.exit(0);
+            });""");
+
+    /// What must be in what they print.
+    private static final Map<String, String> RESULTS = Map.of(
+        "grpc-server-streaming", "symbol: \"BTC\"", "grpc-flow-control", "notional: 6",
+        "grpc-bidirectional-server", "filled", "grpc-resume", "symbol: \"BTC\"",
+        "grpc-client-streaming", "accepted: 3", "grpc-bidirectional-client", "accepted");
+
+    private static String caller(String name, String base) {
+        return """
+            import module java.base;
+            import io.grpc.*;
+            import io.grpc.netty.shaded.io.grpc.netty.*;
+            import io.grpc.stub.*;
+            import market.v1.*;
+            class Caller {
+                static final String BASE = "%s";
+                static Channel serve(BindableService service) throws IOException {
+                    var server = NettyServerBuilder.forAddress(
+                        new InetSocketAddress("127.0.0.1", 0)).addService(service).build().start();
+                    return NettyChannelBuilder.forAddress("127.0.0.1", server.getPort())
+                        .usePlaintext().build();
+                }
+                static void call() throws Exception {
+                    %s
+                }
+                static void main() throws Exception {
+                    call();
+                    System.exit(0);
+                }
+            }
+            """.formatted(base, CALLERS.get(name));
+    }
+
+    @TestFactory Stream<DynamicTest> it_runs_with_what_protoc_generates_in_its_place() {
         return each(text -> text.contains(PLACEHOLDER), text -> {
+            var name = texts.entrySet().stream().filter(one -> one.getValue().equals(text))
+                .findFirst().orElseThrow().getKey();
             var mine = text.substring(0, text.indexOf(PLACEHOLDER))
                 .replaceFirst("\nimport ", "\nimport market.v1.*;\nimport ");
-            var own = Files.createTempDirectory(folder, "snippet");
-
-            compile(System.getProperty("java.class.path"), own,
-                Files.writeString(own.resolve("Pasted.java"), mine));
+            var lab = lab(text).replaceFirst(".*lab (\\d\\d).*", "lab$1");
+            var feed = new market.Feed();
+            feed.publish("BTC", 1, 2);
+            var server = ((Compiler.Classes) Compiler.compile(lab, Files.readString(
+                Reference.solution(lab)))).lab().server.start(feed, 0);
+            try {
+                var own = Files.createTempDirectory(folder, "snippet");
+                compile(System.getProperty("java.class.path"), own,
+                    Files.writeString(own.resolve("Pasted.java"), mine),
+                    Files.writeString(own.resolve("Caller.java"),
+                        caller(name, "http://127.0.0.1:" + server.port())));
+                var process = new ProcessBuilder(Project.java(), "-XX:TieredStopAtLevel=1", "-cp",
+                    own + File.pathSeparator + System.getProperty("java.class.path"), "Caller")
+                    .redirectErrorStream(true).start();
+                assertThat(new String(process.getInputStream().readAllBytes(),
+                    StandardCharsets.UTF_8)).contains(RESULTS.get(name));
+                assertThat(process.waitFor()).isZero();
+            } finally {
+                server.stop();
+            }
         });
     }
 
