@@ -297,7 +297,7 @@ public class Lab06 extends Checks {
 
     @Test @Order(5) @Tag("TODO-5")
     void those_who_remain_hear_exactly_once_that_one_is_gone() throws InterruptedException {
-        var before = listeners();
+        var before = quiet();
         var watchers = enter(3);
         var leavers = enter(12);
         for (var leaver : leavers) subscribe(leaver.peer, "BTC");
