@@ -235,7 +235,7 @@ class turnaround extends Benchmark {
         var jars = new StringBuilder();
         var number = 0;
         for (var jar : path.split(File.pathSeparator)) {
-            if (jar.matches(".*/(lab..\\.jar|junit-[^/]*|opentest4j[^/]*|apiguardian[^/]*)")) continue;
+            if (jar.matches(".*/(lab..\\.jar|(junit-|opentest4j|apiguardian)[^/]*)")) continue;
             jars.append("""
                 <dependency><groupId>path</groupId><artifactId>jar%d</artifactId>
                 <version>1</version><scope>system</scope><systemPath>%s</systemPath></dependency>

@@ -10,8 +10,8 @@ import picocli.CommandLine.*;
 /// Checks a lab each time its file is saved. The student's code runs in a JVM of its own that stays
 /// warm ([Worker]); a second one waits in case the code ends or spoils the first.
 @Command(name = "watch", description = {
-    "Checks a lab each time its file is saved, and goes on to the next one when it passes. Whichever "
-    + "lab you save is the one that is checked.",
+    "Checks a lab each time its file is saved, and goes on to the next one when it passes. "
+    + "Whichever lab you save is the one that is checked.",
     "Keys: h hint, l list, r run again, n next open lab, q quit."})
 public final class WatchCommand implements Callable<Integer> {
     /// How many lines of what the student's code prints are shown for a run.

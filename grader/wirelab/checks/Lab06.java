@@ -756,7 +756,8 @@ public class Lab06 extends Checks {
     void a_handshake_of_another_version_gets_426_and_a_bad_key_400() {
         for (var version : List.of("12", "8", "0", "14", "x", "")) {
             promise("426 with Connection: Upgrade, Upgrade: websocket and "
-                + "Sec-WebSocket-Version: 13, to version " + version, "RFC 6455 §4.4", "so a client of another time knows what to speak");
+                + "Sec-WebSocket-Version: 13, to version " + version, "RFC 6455 §4.4",
+                "so a client of another time knows what to speak");
             assertRefused(handshake(PATH, "Connection", "Upgrade", "Upgrade", "websocket",
                 "Sec-WebSocket-Version", version, "Sec-WebSocket-Key",
                 "dGhlIHNhbXBsZSBub25jZQ=="));
