@@ -214,7 +214,8 @@ class lab04 {
         try {
             // Also for those that the subscriber didn't refuse: it asked for quiet, not for one
             // message less.
-            Thread.sleep(to.quiet());
+            // Asked again after each sleep: another answer may have asked for more meanwhile.
+            for (Duration quiet; (quiet = to.quiet()).isPositive(); ) Thread.sleep(quiet);
             // Noted before the next request may go: it may be the one that asks for quiet.
             return over(send(message, to), to);
         } finally {
@@ -273,8 +274,9 @@ class lab04 {
     /// What Retry-After asks for.
     static Duration quiet(String retryAfter, Instant now) {
         try {
-            var wait = retryAfter.matches("[0-9]{1,9}")
-                ? Duration.ofSeconds(Long.parseLong(retryAfter))
+            // Twenty digits ask for long, too, and not for nothing.
+            var wait = retryAfter.matches("[0-9]{10,}") ? Duration.ofDays(1)
+                : retryAfter.matches("[0-9]+") ? Duration.ofSeconds(Long.parseLong(retryAfter))
                 : Duration.between(now, DateTimeFormatter.RFC_1123_DATE_TIME
                     .parse(retryAfter, Instant::from));
             return Collections.min(List.of(wait, Duration.ofDays(1)));
