@@ -56,7 +56,8 @@ final class Examination {
         var start = System.nanoTime();
         console.title();
         var outcomes = Runner.run(checks, Claim.of(checks), subject, true, console::show);
-        console.summary(outcomes, Duration.ofNanos(System.nanoTime() - start), "save it");
+        console.summary(outcomes, Duration.ofNanos(System.nanoTime() - start),
+            "save it, or press h for a hint");
         return outcomes;
     }
 

@@ -39,7 +39,8 @@ final class LabCommand implements Callable<Integer> {
     @Override public Integer call() {
         try (var subject = new InJvm(lab)) {
             return new Examination(lab.number, subject).run(all, json, trace,
-                Project.source(lab.name()), "`jbang " + lab.name() + ".java`");
+                Project.source(lab.name()),
+                "`jbang %1$s.java`, or `jbang %1$s.java hint`".formatted(lab.name()));
         }
     }
 
