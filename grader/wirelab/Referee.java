@@ -26,16 +26,14 @@ final class Referee implements InvocationInterceptor {
             return;
         }
         var start = System.nanoTime();
-        var verdict = judge(invocation, checks);
+        var verdict = judge(invocation, checks, claim);
         checks.close();
         if (verdict instanceof Verdict.Crashed || verdict instanceof Verdict.TimedOut)
             bench.subject.stop();
-        // Either this check is not wanted any more, or the whole run.
-        if (verdict == CANCELLED && bench.stopped(claim).isEmpty()) bench.cancel();
         bench.report(new Outcome(claim, verdict, Duration.ofNanos(System.nanoTime() - start)));
     }
 
-    private static Verdict judge(Invocation<Void> invocation, Checks checks) {
+    private static Verdict judge(Invocation<Void> invocation, Checks checks, Claim claim) {
         var result = new CompletableFuture<Verdict>();
         var thread = Thread.ofVirtual().name("check").start(() -> {
             try {
@@ -50,6 +48,8 @@ final class Referee implements InvocationInterceptor {
         } catch (TimeoutException late) {
             return new Verdict.TimedOut(checks.promised(), LIMIT, checks.transcript());
         } catch (InterruptedException cancelled) {
+            // Either this check is not wanted any more, or the whole run.
+            if (checks.bench.stopped(claim).isEmpty()) checks.bench.cancel();
             return CANCELLED;
         } catch (ExecutionException impossible) {
             throw new IllegalStateException(impossible);
