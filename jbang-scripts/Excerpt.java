@@ -169,10 +169,14 @@ final class Excerpt {
     /// The whole file.
     ///
     /// @param title what it is for
-    /// @param use   statements that show it at work
+    /// @param use   statements that show it at work, after the imports that only they need
     String text(String title, String use) throws IOException {
+        var parts = use.lines().collect(Collectors.partitioningBy(
+            line -> line.startsWith("import ")));
+        parts.get(true).forEach(line -> imports.add(line.substring(7, line.length() - 1)));
         var body = members(lab) + (use.isEmpty() ? ""
-            : "\n    void main() throws Exception {\n" + use.indent(8) + "    }\n");
+            : "\n    void main() throws Exception {\n"
+                + String.join("\n", parts.get(false)).indent(8) + "    }\n");
         var text = new StringBuilder("///usr/bin/env jbang \"$0\" \"$@\" ; exit $?\n//JAVA 25+\n");
         dependencies().forEach(one -> text.append("//DEPS ").append(one).append('\n'));
         text.append('\n');

@@ -106,7 +106,24 @@ class snippet implements Callable<Integer> {
             follow(URI.create("http://127.0.0.1:7005"), 0, IO::println);"""),
         new Piece("full-jitter", 6, "reconnect with jitter", "backOff", """
             for (var failures = 0; failures < 8; failures++) IO.println(backOff(failures));"""),
-        new Piece("websocket-origin", 6, "refuse WebSockets of other sites", "checkOrigin", ""),
+        new Piece("websocket-origin", 6, "refuse WebSockets of other sites", "checkOrigin", """
+            import module java.base;
+            import io.javalin.Javalin;
+            import java.net.http.HttpClient;
+            import java.net.http.WebSocket.Listener;
+            var server = Javalin.create(config -> {
+                config.routes.wsBeforeUpgrade("/socket", ctx -> checkOrigin(ctx));
+                config.routes.ws("/socket", _ -> {});
+            }).start("127.0.0.1", 0);
+            var host = "127.0.0.1:" + server.port();
+            for (var origin : List.of("http://" + host, "https://elsewhere.example")) {
+                var opening = HttpClient.newHttpClient().newWebSocketBuilder()
+                    .header("Origin", origin)
+                    .buildAsync(URI.create("ws://" + host + "/socket"), new Listener() {});
+                IO.println(origin + ": " + opening.handle((_, refused) ->
+                    refused == null ? "open" : "refused").join());
+            }
+            System.exit(0);"""),
         new Piece("websocket-server", 6, "serve WebSockets, some of them slow", "server", """
             server(new Feed()).start("127.0.0.1", 7006);"""),
         new Piece("websocket-reconnect", 6, "reconnect a WebSocket", "follow", """
