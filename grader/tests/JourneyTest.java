@@ -40,11 +40,11 @@ class JourneyTest {
 
     /// The screen, as soon as all these texts are on it.
     private String screen(String... texts) throws IOException {
-        var end = System.nanoTime() + PATIENCE.toNanos();
+        var end = Deadline.in(PATIENCE);
         String screen;
         do {
             screen = tmux("capture-pane", "-p", "-J");
-        } while (!Stream.of(texts).allMatch(screen::contains) && System.nanoTime() < end);
+        } while (!Stream.of(texts).allMatch(screen::contains) && !end.passed());
         assertThat(screen).contains(texts);
         // `jbang test JourneyTest` with JOURNEY=1 shows what a person sees.
         if (System.getenv("JOURNEY") != null) System.out.println("─".repeat(100) + "\n"
@@ -87,6 +87,8 @@ class JourneyTest {
         press("l");
         screen("03  conditional GET                passed ");
         press("q");
-        while (!tmux("list-sessions").contains("no server")) Thread.onSpinWait();
+        var end = Deadline.in(PATIENCE);
+        while (tmux("list-sessions").contains("1 windows") && !end.passed()) Deadline.pause();
+        assertThat(tmux("list-sessions")).as("what still runs").doesNotContain("1 windows");
     }
 }

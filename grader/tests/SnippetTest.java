@@ -41,11 +41,7 @@ class SnippetTest {
         }
     }
 
-    @AfterAll static void delete() throws IOException {
-        try (var files = Files.walk(folder)) {
-            for (var file : files.sorted(Comparator.reverseOrder()).toList()) Files.delete(file);
-        }
-    }
+    @AfterAll static void delete() throws IOException { WatchTest.delete(folder); }
 
     private static Run snippet(String... args) throws ReflectiveOperationException {
         var out = new StringWriter();
