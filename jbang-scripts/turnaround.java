@@ -3,8 +3,11 @@
 //SOURCES Benchmark.java
 //SOURCES Scripts.java
 //DEPS info.picocli:picocli:4.7.7
+//DEPS io.github.java-diff-utils:java-diff-utils:4.16
 
 import module java.base;
+import com.github.difflib.DiffUtils;
+import com.github.difflib.patch.Patch;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -12,7 +15,12 @@ import picocli.CommandLine.Option;
 /// Measures how long a student waits from a save to the verdict: with `jbang watch`, with `jbang
 /// labNN.java`, and with `mvn -o -q test` in a project that has the same class path and one test
 /// that runs the same checks. All of them in turn, with the same edits, in one copy of this
-/// checkout. The starter's verdict is its first broken claim, the solution's that all are kept.
+/// checkout.
+///
+/// Under `jbang watch` the file goes a student's way: from the starter, TODO by TODO, to the
+/// solution. On each step it is saved with the next TODO done, then again and again without it
+/// getting any better. The verdict is the first line about a promise: the one that the student
+/// works on is broken still, or kept now. On the last step it is that all are kept.
 @Command(name = "turnaround", description = {
     "Measures how long it takes from a save to the verdict: jbang watch, jbang labNN.java and "
     + "Maven."})
@@ -20,19 +28,23 @@ class turnaround extends Benchmark {
     @Option(names = "--labs", paramLabel = "NN", split = ",", defaultValue = "3,7",
         description = "Labs, parted by commas. Default: 3,7.")
     List<Integer> labs;
-    @Option(names = "--saves", paramLabel = "N", defaultValue = "40",
-        description = "How often each text is saved under jbang watch, 5 to 1000. Default: 40.")
+    @Option(names = "--saves", paramLabel = "N", defaultValue = "6",
+        description = "How often each text is saved under jbang watch, 2 to 1000. Default: 6.")
     int saves;
     @Option(names = "--runs", paramLabel = "N", defaultValue = "7",
-        description = "How often jbang labNN.java and Maven run, 1 to 100. Default: 7.")
+        description = "How often jbang labNN.java and Maven run, 0 to 100. Default: 7.")
     int runs;
 
     /// How a text gets into the file.
     enum Save {
         /// Written over what was there, as nano and IntelliJ IDEA's "safe write" off do.
-        IN_PLACE,
+        IN_PLACE("written in place"),
         /// Written to another file, which then takes the name, as vim and many others do.
-        RENAMED
+        RENAMED("renamed");
+
+        private final String words;
+
+        Save(String words) { this.words = words; }
     }
 
     /// A copy of what is needed of this checkout, so that nobody's work is touched.
@@ -40,18 +52,19 @@ class turnaround extends Benchmark {
     private int edits;
 
     @Override public Integer call() throws Exception {
-        check("--saves", saves, 5, 1_000);
-        check("--runs", runs, 1, 100);
+        check("--saves", saves, 2, 1_000);
+        check("--runs", runs, 0, 100);
         for (var lab : labs) if (!Files.exists(root().resolve("labs").resolve(name(lab) + ".java")))
             throw new Unusable("--labs " + lab + ": there is no labs/" + name(lab) + ".java.");
-        if (Scripts.ask("mvn", "-v").code() != 0)
+        if (runs > 0 && Scripts.ask("mvn", "-v").code() != 0)
             throw new Unusable("Maven is missing. Put mvn on the PATH.");
         copy = Files.createTempDirectory("wirelab-");
         try {
             for (var part : List.of("labs", "solutions", "proto", "grader", "jbang", "jbang.cmd",
                 "jbang.properties", "jbang-catalog.json")) copy(part);
-            System.out.printf("seconds from a save to the verdict%n%n%-8s %-9s %-34s %6s %6s%n",
-                "lab", "text", "with", "p50", "p95");
+            System.out.printf("seconds from a save to the verdict%n%n"
+                + "%-6s %-16s %-32s %5s %6s %6s%n",
+                "lab", "verdict", "with", "saves", "p50", "p95");
             for (var lab : labs) measure(lab);
             return 0;
         } finally {
@@ -77,25 +90,55 @@ class turnaround extends Benchmark {
         var file = copy.resolve("labs/" + name(lab) + ".java");
         var starter = Files.readString(file);
         var solution = Files.readString(copy.resolve("solutions/" + name(lab) + ".java"));
+        for (var verdict : watch(lab, file, steps(starter, solution)).entrySet())
+            verdict.getValue().forEach((save, seconds) -> print(lab, verdict.getKey(),
+                "jbang watch, " + save.words, seconds));
+        Files.writeString(file, starter);
+        if (runs == 0) return;
         var maven = maven(lab);
         for (var text : List.of(starter, solution)) {
-            var what = text.equals(starter) ? "starter" : "solution";
-            var seconds = watch(lab, file, text, text.equals(starter) ? " · next: " : "all kept");
-            print(lab, what, "jbang watch, written in place", seconds.get(Save.IN_PLACE));
-            print(lab, what, "jbang watch, renamed", seconds.get(Save.RENAMED));
-            print(lab, what, "jbang " + name(lab) + ".java", timed(() -> save(file, text,
+            var verdict = text.equals(starter) ? Verdict.BROKEN : Verdict.ALL_KEPT;
+            print(lab, verdict, "jbang " + name(lab) + ".java", timed(() -> save(file, text,
                 Save.IN_PLACE), copy.resolve("jbang").toString(), file.toString()));
             var source = maven.resolve("src/main/java/" + name(lab) + ".java");
-            print(lab, what, "mvn -o -q test", timed(() -> save(source, text, Save.IN_PLACE),
+            print(lab, verdict, "mvn -o -q test", timed(() -> save(source, text, Save.IN_PLACE),
                 "mvn", "-o", "-q", "-f", maven.resolve("pom.xml").toString(), "test"));
         }
         Files.writeString(file, starter);
     }
 
-    private static void print(int lab, String text, String with, List<Double> seconds) {
+    /// The starter, then with one more TODO done each, up to the solution.
+    private static List<String> steps(String starter, String solution) throws Exception {
+        var lines = starter.lines().toList();
+        var changes = DiffUtils.diff(lines, solution.lines().toList()).getDeltas();
+        var todos = changes.stream().map(change -> todo(lines, change.getSource().last()))
+            .collect(Collectors.toCollection(TreeSet::new));
+        var steps = new ArrayList<>(List.of(starter));
+        for (var last : todos) {
+            var done = new Patch<String>();
+            for (var change : changes)
+                if (todo(lines, change.getSource().last()) <= last) done.addDelta(change);
+            steps.add(String.join("\n", DiffUtils.patch(lines, done)) + "\n");
+        }
+        return steps;
+    }
+
+    /// The TODO that stands in this line or last before it.
+    private static int todo(List<String> lines, int line) {
+        for (var at = Math.min(line, lines.size() - 1); at >= 0; at--) {
+            var mark = TODO.matcher(lines.get(at));
+            if (mark.find()) return Integer.parseInt(mark.group(1));
+        }
+        return 0;
+    }
+
+    private static final Pattern TODO = Pattern.compile("// TODO (\\d+)");
+
+    private static void print(int lab, Verdict verdict, String with, List<Double> seconds) {
         var sorted = seconds.stream().sorted().toList();
-        System.out.printf("%-8s %-9s %-34s %6.2f %6.2f%n", name(lab), text, with,
-            sorted.get(sorted.size() / 2), sorted.get((sorted.size() * 95 - 1) / 100));
+        System.out.printf("%-6s %-16s %-32s %5d %6.2f %6.2f%n", name(lab), verdict.words, with,
+            sorted.size(), sorted.get(sorted.size() / 2),
+            sorted.get((sorted.size() * 95 - 1) / 100));
     }
 
     private interface Edit {
@@ -124,23 +167,23 @@ class turnaround extends Benchmark {
         return seconds;
     }
 
-    /// Saves a text again and again under `jbang watch`, which has seen it a few times before.
-    ///
-    /// @param verdict what it prints then
-    private Map<Save, List<Double>> watch(int lab, Path file, String text, String verdict)
+    /// Saves each of these texts again and again under `jbang watch`.
+    private Map<Verdict, Map<Save, List<Double>>> watch(int lab, Path file, List<String> steps)
             throws Exception {
-        var seconds = new EnumMap<Save, List<Double>>(Save.class);
+        var seconds = new EnumMap<Verdict, Map<Save, List<Double>>>(Verdict.class);
         try (var watch = new Watch(lab)) {
-            watch.until("lab %02d · ".formatted(lab), 0);
-            watch.until(" · next: ", 0);
-            for (var i = -WARM_UP; i < saves; i++) for (var how : Save.values()) {
-                // What went on after the last verdict: progress, the next lab, warming up.
-                watch.quiet();
-                var begin = System.nanoTime();
-                save(file, text, how);
-                var end = watch.until(verdict, begin);
-                if (i >= 0) seconds.computeIfAbsent(how, _ -> new ArrayList<>())
-                    .add((end - begin) / 1e9);
+            watch.until(Verdict.BROKEN, 0);
+            for (var i = 0; i < WARM_UP; i++) watch.save(file, steps.getFirst(), Save.IN_PLACE,
+                Verdict.BROKEN);
+            for (var text : steps) {
+                var better = text.equals(steps.getFirst()) ? Verdict.BROKEN : Verdict.MENDED;
+                var again = text.equals(steps.getLast()) ? Verdict.ALL_KEPT : Verdict.BROKEN;
+                for (var i = 0; i <= saves; i++) for (var how : Save.values()) {
+                    var verdict = i == 0 && how == Save.IN_PLACE ? better : again;
+                    seconds.computeIfAbsent(verdict, _ -> new EnumMap<>(Save.class))
+                        .computeIfAbsent(how, _ -> new ArrayList<>())
+                            .add(watch.save(file, text, how, verdict));
+                }
             }
         }
         return seconds;
@@ -148,6 +191,28 @@ class turnaround extends Benchmark {
 
     /// How many saves count for nothing.
     private static final int WARM_UP = 5;
+
+    /// What the student waits for.
+    enum Verdict {
+        /// The promise that the student works on is broken, as it was before.
+        BROKEN("still broken", "✘"),
+        /// One more TODO is done: it is kept now, or broken in another way.
+        MENDED("one TODO done", "✔✘"),
+        ALL_KEPT("all kept", "all kept");
+
+        private final String words;
+        private final String told;
+
+        Verdict(String words, String told) {
+            this.words = words;
+            this.told = told;
+        }
+
+        boolean in(String line) {
+            return this == ALL_KEPT ? line.contains(told)
+                : line.length() > 2 && told.indexOf(line.charAt(2)) >= 0;
+        }
+    }
 
     /// A line and when it came, nanoseconds.
     private record Line(String text, long at) {}
@@ -170,19 +235,30 @@ class turnaround extends Benchmark {
             });
         }
 
-        /// When the first line with this text came that is newer than `begin`.
-        long until(String text, long begin) throws InterruptedException {
+        /// How many seconds pass from a save to this verdict.
+        double save(Path file, String text, Save how, Verdict verdict) throws Exception {
+            // What went on after the last verdict: progress, the next lab, warming up.
+            quiet();
+            var begin = System.nanoTime();
+            turnaround.this.save(file, text, how);
+            return (until(verdict, begin) - begin) / 1e9;
+        }
+
+        /// When the first line with this verdict came that is newer than `begin`.
+        long until(Verdict verdict, long begin) throws InterruptedException {
             for (;;) {
                 var line = lines.poll(PATIENCE.toSeconds(), TimeUnit.SECONDS);
                 if (line == null) throw new IllegalStateException("jbang watch doesn't say '"
-                    + text + "'");
-                if (line.at >= begin && line.text.contains(text)) return line.at;
+                    + verdict.words + "'");
+                if (line.text.endsWith("does not compile"))
+                    throw new IllegalStateException(line.text);
+                if (line.at >= begin && verdict.in(line.text)) return line.at;
             }
         }
 
-        /// Waits until it has said nothing for as long as somebody needs for the next edit.
+        /// Waits until it has said nothing for a while.
         void quiet() throws InterruptedException {
-            while (lines.poll(1_500, TimeUnit.MILLISECONDS) != null) { }
+            while (lines.poll(1, TimeUnit.SECONDS) != null) { }
         }
 
         @Override public void close() {

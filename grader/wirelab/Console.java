@@ -14,7 +14,8 @@ final class Console {
     private final boolean all;
     private final boolean trace;
     private final boolean colour;
-    private boolean broke;
+    /// The number of the first claim that isn't kept.
+    private int broken = Integer.MAX_VALUE;
     private int waiting;
     private int kept;
     private int bonus;
@@ -36,13 +37,13 @@ final class Console {
     void title() { out.println("lab %02d · %s".formatted(number, labTitle)); }
 
     void show(Outcome outcome) {
-        if (broke && !all) waiting++;
+        if (outcome.claim().number() > broken && !all) waiting++;
         else if (outcome.passed()) showKept(outcome);
         else if (outcome.verdict() instanceof Verdict.Skipped skipped)
             out.println("  · " + title(outcome) + "   skipped: " + skipped.because());
         else {
             showBroken(outcome);
-            broke = broke || !outcome.claim().bonus();
+            if (!outcome.claim().bonus()) broken = outcome.claim().number();
         }
     }
 
@@ -126,14 +127,14 @@ final class Console {
     }
 
     private static String next(List<Outcome> outcomes, String again) {
-        var broken = outcomes.stream().filter(Console::broken).map(Outcome::claim).toList();
-        var first = broken.stream().filter(claim -> !claim.bonus()).findFirst();
-        if (first.isPresent())
+        var first = firstBroken(outcomes);
+        if (first.isPresent() && !first.get().bonus())
             return "next: fix TODO " + first.get().todo() + ", then " + again;
         var skipped = outcomes.stream()
             .filter(outcome -> outcome.verdict() instanceof Verdict.Skipped).count();
         if (skipped > 0) return skipped + " skipped";
-        var left = broken.stream().map(claim -> "" + claim.todo()).distinct().toList();
+        var left = outcomes.stream().filter(Console::broken)
+            .map(outcome -> "" + outcome.claim().todo()).distinct().toList();
         return "all kept" + (left.isEmpty() ? "" : ", bonus left: TODO " + String.join(", ", left));
     }
 
@@ -160,10 +161,10 @@ final class Console {
         return (int) counted(outcomes).stream().filter(Outcome::passed).count();
     }
 
-    /// The TODO of the first claim that counts and is broken; 0 if there is none.
-    static int todo(List<Outcome> outcomes) {
-        return counted(outcomes).stream().filter(Console::broken).findFirst()
-            .map(outcome -> outcome.claim().todo()).orElse(0);
+    /// What to mend next: the first broken claim that counts, or else the first broken bonus.
+    static Optional<Claim> firstBroken(List<Outcome> outcomes) {
+        return outcomes.stream().filter(Console::broken).map(Outcome::claim)
+            .min(Comparator.comparing(Claim::bonus).thenComparing(Claim::number));
     }
 
     private static String seconds(Duration duration) {

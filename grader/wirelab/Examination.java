@@ -51,11 +51,19 @@ final class Examination {
     }
 
     /// The same as [#run] where a person waits for it again and again.
-    List<Outcome> watch(PrintStream out, Path source) {
+    ///
+    /// @param begin the number of the claim that is examined first, since somebody works on it;
+    ///              then come those after it, then those before it
+    /// @return by the claims' numbers
+    List<Outcome> watch(PrintStream out, Path source, int begin) {
         var console = new Console(out, number, title(number), source, false, false);
         var start = System.nanoTime();
         console.title();
-        var outcomes = Runner.run(checks, Claim.of(checks), subject, true, console::show);
+        var claims = Claim.of(checks).stream()
+            .collect(Collectors.partitioningBy(claim -> claim.number() >= begin));
+        var outcomes = Runner.run(checks, Stream.concat(claims.get(true).stream(),
+            claims.get(false).stream()).toList(), subject, true, console::show).stream()
+                .sorted(Comparator.comparing(outcome -> outcome.claim().number())).toList();
         console.summary(outcomes, Duration.ofNanos(System.nanoTime() - start),
             "save it, or press h for a hint");
         return outcomes;

@@ -67,7 +67,8 @@ final class LabCommand implements Callable<Integer> {
         private int firstBroken() {
             try (var subject = new InJvm(lab)) {
                 var checks = Examination.checks(lab.number);
-                return Console.todo(Runner.run(checks, Claim.of(checks), subject, true, _ -> {}));
+                return Console.firstBroken(Runner.run(checks, Claim.of(checks), subject, true,
+                    _ -> {})).map(Claim::todo).orElse(0);
             }
         }
     }

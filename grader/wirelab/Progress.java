@@ -14,13 +14,13 @@ final class Progress {
 
     /// The result of a run. A lab that was passed stays passed.
     ///
-    /// @param todo of the first broken claim, 0 if all are kept
+    /// @param todo of the first broken claim, 0 if none is
     void record(String lab, int kept, int counted, int todo) {
         change(known -> {
             known.setProperty(lab + ".kept", "" + kept);
             known.setProperty(lab + ".of", "" + counted);
             known.setProperty(lab + ".todo", "" + todo);
-            if (todo == 0) known.putIfAbsent(lab + ".passed", "" + LocalDate.now());
+            if (kept == counted) known.putIfAbsent(lab + ".passed", "" + LocalDate.now());
         });
     }
 
@@ -29,7 +29,8 @@ final class Progress {
         var lab = source.getFileName().toString().replace(".java", "");
         try {
             if (Files.isSameFile(source, Reference.lab(lab))) here().record(lab,
-                Console.kept(outcomes), Console.counted(outcomes).size(), Console.todo(outcomes));
+                Console.kept(outcomes), Console.counted(outcomes).size(),
+                Console.firstBroken(outcomes).map(Claim::todo).orElse(0));
         } catch (IOException | Usage unwritable) {
             System.err.println("Your progress is not kept: " + unwritable.getMessage());
         }
@@ -44,7 +45,7 @@ final class Progress {
         change(known -> known.setProperty(lab + ".hints." + todo, "" + hints));
     }
 
-    /// The TODO that the last run stopped at; 0 if it was passed or there was none.
+    /// The TODO that the last run stopped at; 0 if there was none.
     int todo(String lab) { return number(lab + ".todo"); }
 
     /// In words: `passed 2026-11-21`, `5 of 13 kept, next is TODO 3`, `not begun`.

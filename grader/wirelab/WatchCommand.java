@@ -45,8 +45,9 @@ public final class WatchCommand implements Callable<Integer> {
     private Jvm spare;
     private boolean running;
     private int printed;
-    /// The TODO of the first broken claim, 0 if none is known.
-    private int todo;
+    /// The first claim that each lab was last seen to break, by the lab's number: somebody works on
+    /// it, so it is the first to be examined.
+    private final Map<Integer, Claim> broken = new HashMap<>();
 
     @Override public Integer call() throws Exception {
         if (poll < 5 || poll > 10_000)
@@ -86,7 +87,6 @@ public final class WatchCommand implements Callable<Integer> {
     private void choose(int lab) {
         Examination.checks(lab);
         number = lab;
-        todo = progress.todo(lab());
     }
 
     /// @return false to end
@@ -114,14 +114,20 @@ public final class WatchCommand implements Callable<Integer> {
         switch (key) {
             case 'r' -> check();
             case 'l' -> say(list(progress));
-            case 'h' -> say(todo == 0 ? "No promise is known to be broken: press r."
-                : Hints.next(lab(), todo, progress));
+            case 'h' -> hint();
             case 'n' -> {
                 open(number).ifPresent(this::choose);
                 check();
             }
             default -> { }
         }
+    }
+
+    private void hint() {
+        var todo = Optional.ofNullable(broken.get(number)).map(Claim::todo)
+            .orElseGet(() -> progress.todo(lab()));
+        say(todo == 0 ? "No promise is known to be broken: press r."
+            : Hints.next(lab(), todo, progress));
     }
 
     /// The labs and how far they have come.
@@ -139,7 +145,8 @@ public final class WatchCommand implements Callable<Integer> {
         // What it still does for the text before is of no interest any more.
         running = true;
         printed = 0;
-        jvm.check(Reference.lab(lab()));
+        jvm.check(Reference.lab(lab()),
+            Optional.ofNullable(broken.get(number)).map(Claim::number).orElse(1));
     }
 
     /// A line of the report.
@@ -180,14 +187,21 @@ public final class WatchCommand implements Callable<Integer> {
     private void end(String... result) throws IOException {
         running = false;
         var code = Integer.parseInt(result[0]);
-        todo = Integer.parseInt(result[1]);
         var again = progress.passed(lab());
-        if (code <= 1) progress.record(lab(), Integer.parseInt(result[2]),
-            Integer.parseInt(result[3]), todo);
+        if (code <= 1) record(result);
         if (code == 0) pass(again);
         if (running) return;
         jvm.warm(Reference.solution(lab()));
         spare.warm(Reference.solution(lab()));
+    }
+
+    private void record(String... result) {
+        var first = Integer.parseInt(result[1]);
+        broken.remove(number);
+        Claim.of(Examination.checks(number)).stream().filter(claim -> claim.number() == first)
+            .forEach(claim -> broken.put(number, claim));
+        progress.record(lab(), Integer.parseInt(result[2]), Integer.parseInt(result[3]),
+            first == 0 ? 0 : broken.get(number).todo());
     }
 
     /// @param again whether it had been passed before: then it stays open
@@ -331,11 +345,12 @@ public final class WatchCommand implements Callable<Integer> {
             });
         }
 
-        void check(Path lab) { order(lab.toString()); }
+        /// @param begin the number of the claim to begin with
+        void check(Path lab, int begin) { order(begin + " " + lab); }
 
         /// Runs a solution once, of which nobody hears: what has run before runs faster.
         void warm(Path solution) {
-            if (!solution.equals(warmed)) order(Worker.QUIET + solution);
+            if (!solution.equals(warmed)) order(Worker.QUIET + "1 " + solution);
             warmed = solution;
         }
 

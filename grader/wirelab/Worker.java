@@ -4,22 +4,22 @@ import module java.base;
 import java.lang.management.ManagementFactory;
 
 /// The JVM in which `jbang watch` runs a student's code, time after time: whatever that code does,
-/// it does it here. It reads the path of a lab's file from stdin, a line each, and writes to stdout
-/// a line [#BEGIN], the report, then a line that begins with [#END]. A path that comes during a run
-/// ends it.
+/// it does it here. It reads orders from stdin, a line each: the number of the claim to begin with,
+/// a blank, and the path of a lab's file. It writes to stdout a line [#BEGIN], the report, then a
+/// line that begins with [#END]. An order that comes during a run ends that run.
 final class Worker {
-    /// The line before a report: the answer to the next path begins. What comes before it was said
-    /// when that path had not been read.
+    /// The line before a report: the answer to the next order begins. What comes before it was
+    /// said when that order had not been read.
     static final String BEGIN = "\u0007";
-    /// Begins the line after a report: the exit code, the first broken claim's TODO or 0, how many
-    /// claims are kept and how many count.
+    /// Begins the line after a report: the exit code, the number of the first broken claim or 0,
+    /// how many claims are kept and how many count.
     static final String END = "\u0004";
     /// The exit code where the code did not compile.
     static final int UNCOMPILED = 4;
     /// Follows [#END] when something of this run goes on: a new JVM is better for the next one.
     static final String LEFTOVERS = "\u0005";
 
-    /// Before a path: no report is wanted.
+    /// Before an order: no report is wanted.
     static final String QUIET = "\u0006";
 
     /// The exit code when a run could not be ended: the next one needs another JVM.
@@ -58,8 +58,9 @@ final class Worker {
                 if (turn != null) turn.over = true;
                 var next = turn = new Turn(out, order.startsWith(QUIET));
                 out.println(BEGIN);
-                var file = Path.of(order.replace(QUIET, ""));
-                run = Thread.ofPlatform().name("run").start(() -> run(file, next));
+                var words = order.replace(QUIET, "").split(" ", 2);
+                run = Thread.ofPlatform().name("run").start(() ->
+                    run(Path.of(words[1]), Integer.parseInt(words[0]), next));
             }
         }
         // Not exit: what a student's code has left behind could hold it up.
@@ -76,10 +77,10 @@ final class Worker {
         return ended;
     }
 
-    private void run(Path file, Turn turn) {
+    private void run(Path file, int begin, Turn turn) {
         var report = new PrintStream(turn, true, StandardCharsets.UTF_8);
         try {
-            check(file, report);
+            check(file, begin, report);
         } catch (CancellationException cancelled) {
             return;
         } catch (Exception | LinkageError fault) {
@@ -89,7 +90,7 @@ final class Worker {
         if (leftovers()) report.println(LEFTOVERS);
     }
 
-    private static void check(Path file, PrintStream report) throws IOException {
+    private static void check(Path file, int begin, PrintStream report) throws IOException {
         var name = file.getFileName().toString().replace(".java", "");
         switch (Compiler.compile(name, Files.readString(file))) {
             case Compiler.Errors errors -> {
@@ -97,14 +98,15 @@ final class Worker {
                 errors.lines().forEach(line -> report.println("  ✘ " + line));
                 report.println(END + UNCOMPILED + " 0 0 0");
             }
-            case Compiler.Classes classes -> examine(classes.lab(), file, report);
+            case Compiler.Classes classes -> examine(classes.lab(), file, begin, report);
         }
     }
 
-    private static void examine(Lab lab, Path file, PrintStream report) {
+    private static void examine(Lab lab, Path file, int begin, PrintStream report) {
         try (var subject = new InJvm(lab)) {
-            var outcomes = new Examination(lab.number, subject).watch(report, file);
-            report.println(END + Console.code(outcomes) + " " + Console.todo(outcomes) + " "
+            var outcomes = new Examination(lab.number, subject).watch(report, file, begin);
+            var broken = Console.firstBroken(outcomes).map(Claim::number).orElse(0);
+            report.println(END + Console.code(outcomes) + " " + broken + " "
                 + Console.kept(outcomes) + " " + Console.counted(outcomes).size());
         }
     }
