@@ -175,6 +175,7 @@ class lab08 {
         @Override public synchronized void onNext(Trade trade) {
             // TODO 2: end(…) the upload if there is a refusal(…), and look at nothing after that.
             // TODO 6 too: work(trade) first, which says later, on another thread, that it is done.
+            count++;
             worked(trade, null);
         }
 
@@ -197,7 +198,7 @@ class lab08 {
         ///
         /// @param failure null if it went well
         private synchronized void worked(Trade trade, Throwable failure) {
-            // TODO 1: count the trade, and remember its id and its quantity × price. For now it is
+            // TODO 1: remember the trade's id and its quantity × price. For now it is counted, and
             // forgotten.
             // TODO 6 too: ask for the next one. May the upload be over, or the half-close have
             // come?
@@ -298,8 +299,8 @@ class lab08 {
     /// Uploads `count` trades and gives the confirmation to `sink`.
     static void upload(URI base, int count, Consumer<TradeConfirmation> sink)
             throws InterruptedException {
-        // TODO 12: after UNAVAILABLE try again, after backOff(…), with the same `trades`.
         // TODO 9: however this ends, channel.shutdownNow(): it cancels a call that is still open.
+        // TODO 11: after UNAVAILABLE try again, after backOff(…), with the same `trades`.
         var attempt = new Attempt(new Trades(), count);
         stub(base).uploadTrades(attempt);
         attempt.await();
@@ -308,13 +309,13 @@ class lab08 {
 
     /// A stub for all tries.
     static MarketDataGrpc.MarketDataStub stub(URI base) {
-        // TODO 11: one deadline for all tries: see withDeadline(…). For now they may take for ever.
+        // TODO 12: one deadline for all tries: see withDeadline(…). For now they may take for ever.
         return MarketDataGrpc.newStub(channel(base));
     }
 
     /// How long to wait after this many failures before the last one.
     static Duration backOff(int failures) {
-        // TODO 12 too: longer after each failure, and by chance.
+        // TODO 11 too: longer after each failure, and by chance.
         return Duration.ZERO;
     }
 
@@ -364,7 +365,7 @@ class lab08 {
         /// @throws IllegalStateException if it isn't
         Status.Code await() throws InterruptedException {
             // TODO 10: an IllegalStateException that names the status, unless it is OK.
-            // TODO 12 too: or UNAVAILABLE.
+            // TODO 11 too: or UNAVAILABLE.
             try {
                 return end.get().getCode();
             } catch (ExecutionException never) {

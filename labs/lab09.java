@@ -196,8 +196,8 @@ class lab09 {
 
         /// Says what the client is ready for.
         private void flush() {
-            // TODO 6: no two threads at once, here and in all that changes this session's state.
             // TODO 7: only while the client is ready; not for ever, if it isn't.
+            // TODO 6: no two threads at once, here and in all that changes this session's state.
             while (!over && !waiting.isEmpty()) client.onNext(waiting.remove());
             settle();
         }
@@ -311,26 +311,26 @@ class lab09 {
         }
 
         @Override public void beforeStart(ClientCallStreamObserver<TradeOrder> server) {
-            // TODO 11: send whenever the server is ready.
-            // TODO 12: ask for one event at a time, and for the first one now.
+            // TODO 11: ask for one event at a time, and for the first one now.
+            // TODO 12: send whenever the server is ready.
             this.server = server;
             server.setOnReadyHandler(this::send);
         }
 
         /// Sends as many orders as it may, and half-closes after the last.
         private void send() {
-            // TODO 11 too: no more than UNANSWERED orders without an answer; then half-close.
+            // TODO 12 too: no more than UNANSWERED orders without an answer; then half-close.
             while (sent < count) server.onNext(order(++sent));
         }
 
         /// An event came.
         @Override public void onNext(TradeEvent event) {
-            // TODO 12 too: give it to the sink; then note what it answers, send, ask for the next.
+            // TODO 11 too: give it to the sink; then note what it answers, send, ask for the next.
         }
 
         /// Notes which order this event answers, if it does.
         private void answered(TradeEvent event) {
-            // TODO 11 too: accepted and rejected are answers, filled is none.
+            // TODO 12 too: accepted and rejected are answers, filled is none.
         }
 
         /// The call ended with a status that is not OK.

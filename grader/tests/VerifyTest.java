@@ -33,6 +33,28 @@ class VerifyTest {
         assertThat(Bodies.difference(SOLUTION + "// more\n", SOLUTION)).isPresent();
     }
 
+    @Test void some_TODOs_are_done_and_others_are_not() {
+        var starter = SOLUTION.replace("return 1;", "// TODO 1: one\n        return 0;")
+            .replace("{ return 2; }", "{\n        // TODO 2: two\n        return 0;\n    }");
+
+        assertThat(Bodies.done(starter, SOLUTION, Set.of())).isEqualTo(starter);
+        assertThat(Bodies.done(starter, SOLUTION, Set.of(1))).contains("return 1;", "TODO 2")
+            .doesNotContain("TODO 1", "return 2;");
+        assertThat(Bodies.done(starter, SOLUTION, Set.of(1, 2))).isEqualTo(SOLUTION);
+    }
+
+    @Test void a_claim_that_asks_for_another_TODO_than_it_needs_is_found() throws Exception {
+        var starter = Files.readString(Reference.lab("lab03"));
+        var solution = Files.readString(Reference.solution("lab03"));
+        var problems = new ArrayList<String>();
+
+        VerifyCommand.advice(3, starter, solution, problems);
+        assertThat(problems).isEmpty();
+        VerifyCommand.advice(3, starter.replace("// TODO 4", "// TODO 40"), solution, problems);
+        assertThat(problems).singleElement().asString()
+            .contains("[1, 2, 3, 4]", "a weak tag matches", "asks for TODO 4");
+    }
+
     @Test void a_mistake_applies_only_where_the_solution_is_what_it_was() throws Exception {
         var mistake = new Mistake("two", "check", """
             # caught by check

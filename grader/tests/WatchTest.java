@@ -123,6 +123,35 @@ class WatchTest {
             .contains("lab03.passed=20", "lab03.kept=12");
     }
 
+    @Test void the_promise_that_was_broken_is_examined_first() throws Exception {
+        var broken = "of several PUTs with the same tag exactly one succeeds";
+        var unguarded = Mistake.of("lab03").stream()
+            .filter(mistake -> mistake.name().equals("check-and-write-apart")).findFirst()
+                .orElseThrow().applyTo(solution());
+        Files.writeString(lab, unguarded);
+        try (var watch = new Watch("3")) {
+            assertThat(watch.until("next: fix TODO 8")).anyMatch(line -> line.contains("✔"));
+            Files.writeString(lab, unguarded + "// saved\n");
+            watch.until("lab 03 · conditional GET");
+            assertThat(watch.until("TODO 8").getLast()).contains("✘ " + broken);
+            watch.until("next: fix TODO 8");
+            Files.writeString(lab, solution());
+            watch.until("lab 03 · conditional GET");
+            assertThat(watch.until("✔").getLast()).endsWith("✔ " + broken);
+            watch.until("all kept");
+        }
+    }
+
+    @Test void a_check_that_takes_its_time_says_what_it_waits_for() throws Exception {
+        try (var watch = new Watch("3")) {
+            watch.until("next: fix TODO 1");
+            Files.writeString(lab, spoiled("java.util.concurrent.locks.LockSupport"
+                + ".parkNanos(1_000_000_000L);"));
+            watch.until("  … the ETag is strong and quoted");
+            watch.until("all kept");
+        }
+    }
+
     @Test void code_that_ends_the_JVM_or_goes_on_for_ever_does_not_end_it() throws Exception {
         try (var watch = new Watch("3", "--poll", "20")) {
             watch.until("next: fix TODO 1");

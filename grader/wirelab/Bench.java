@@ -12,17 +12,17 @@ final class Bench {
 
     final Subject subject;
     private final boolean stopAtFirst;
-    private final Consumer<Outcome> report;
+    private final Runner.Listener listener;
     private final CountDownLatch begun = new CountDownLatch(1);
     private volatile Stop stopped;
     private volatile boolean cancelled;
 
     /// @param stopAtFirst skip what comes after the first claim that isn't kept
-    /// @param report      gets each outcome as soon as it is known, from any thread
-    Bench(Subject subject, boolean stopAtFirst, Consumer<Outcome> report) {
+    /// @param listener    gets each outcome as soon as it is known, from any thread
+    Bench(Subject subject, boolean stopAtFirst, Runner.Listener listener) {
         this.subject = subject;
         this.stopAtFirst = stopAtFirst;
-        this.report = report;
+        this.listener = listener;
     }
 
     /// Why this claim should not be examined any more.
@@ -53,7 +53,7 @@ final class Bench {
         var counts = !outcome.passed() && !outcome.claim().bonus();
         if (stopAtFirst && counts && !(outcome.verdict() instanceof Verdict.Skipped))
             stopAfter(outcome.claim());
-        report.accept(outcome);
+        listener.hear(outcome);
         firstOutcomeIsKnown();
     }
 
@@ -61,6 +61,8 @@ final class Bench {
     void skip(Claim claim) {
         report(new Outcome(claim, new Verdict.Skipped(stopped.because), Duration.ZERO));
     }
+
+    void waits(Claim claim, String promised) { listener.waits(claim, promised); }
 
     void firstOutcomeIsKnown() { begun.countDown(); }
 

@@ -3,11 +3,13 @@ package wirelab;
 import module java.base;
 import module jdk.compiler;
 
-/// Where the bodies of a source file's methods are, as the JDK's own parser sees it.
+/// The bodies of a source file's methods, as the JDK's own parser sees them.
 final class Bodies {
     /// @param start index of its `{`
     /// @param end   index after its `}`
     private record Body(String member, int start, int end) {}
+
+    private static final Pattern TODO = Pattern.compile("// TODO (\\d+)");
 
     private Bodies() {}
 
@@ -25,6 +27,20 @@ final class Bodies {
                 return Optional.of("starter: " + one.strip() + "   solution: " + other.strip());
         }
         return Optional.empty();
+    }
+
+    /// The starter with some of its TODOs done as the solution does them. A body with several TODOs
+    /// is done with the first that it names.
+    static String done(String starter, String solution, Set<Integer> todos) {
+        var theirs = of(solution).stream().collect(Collectors.toMap(Body::member,
+            body -> solution.substring(body.start, body.end)));
+        var text = new StringBuilder(starter);
+        for (var body : of(starter).reversed()) {
+            var todo = TODO.matcher(starter.substring(body.start, body.end));
+            if (todo.find() && todos.contains(Integer.parseInt(todo.group(1))))
+                text.replace(body.start, body.end, theirs.get(body.member));
+        }
+        return text.toString();
     }
 
     private static String without(String source, Set<String> members) {

@@ -47,6 +47,13 @@ final class Console {
         }
     }
 
+    /// What a check waits for that takes its time, in lines that nobody needs later.
+    void waits(Claim claim, String promised) {
+        if (claim.number() > broken) return;
+        out.println(Worker.PASSING + "  … " + claim.title());
+        if (!promised.isEmpty()) out.println(Worker.PASSING + "      waits for " + promised);
+    }
+
     private void showKept(Outcome outcome) {
         out.println("  " + green("✔") + " " + title(outcome));
         if (outcome.claim().bonus()) bonus++;

@@ -59,10 +59,17 @@ final class Examination {
         var console = new Console(out, number, title(number), source, false, false);
         var start = System.nanoTime();
         console.title();
+        var listener = new Runner.Listener() {
+            @Override public void hear(Outcome outcome) { console.show(outcome); }
+
+            @Override public void waits(Claim claim, String promised) {
+                console.waits(claim, promised);
+            }
+        };
         var claims = Claim.of(checks).stream()
             .collect(Collectors.partitioningBy(claim -> claim.number() >= begin));
         var outcomes = Runner.run(checks, Stream.concat(claims.get(true).stream(),
-            claims.get(false).stream()).toList(), subject, true, console::show).stream()
+            claims.get(false).stream()).toList(), subject, true, listener).stream()
                 .sorted(Comparator.comparing(outcome -> outcome.claim().number())).toList();
         console.summary(outcomes, Duration.ofNanos(System.nanoTime() - start),
             "save it, or press h for a hint");

@@ -11,20 +11,31 @@ final class Runner {
     /// The verdict about a client of a subject that is only a server.
     static final Verdict NO_CLIENT = new Verdict.Skipped("this subject has no client");
 
+    /// Hears what becomes of the claims, in their order.
+    @FunctionalInterface
+    interface Listener {
+        void hear(Outcome outcome);
+
+        /// The check of the next claim takes its time.
+        ///
+        /// @param promised what it waits for, or will look at next; empty if it has not said yet
+        default void waits(Claim claim, String promised) {}
+    }
+
     private Runner() {}
 
     /// @param claims      in the order in which they are wanted
     /// @param stopAtFirst skip the claims with higher numbers than one that isn't kept
-    /// @param each        gets the outcomes in the order of the claims, each as soon as it and all
+    /// @param listener    gets the outcomes in the order of the claims, each as soon as it and all
     ///                    before it are known
     /// @return one outcome for each claim, in their order
     /// @throws CancellationException if this thread was interrupted
     static List<Outcome> run(Class<? extends Checks> checks, List<Claim> claims, Subject subject,
-            boolean stopAtFirst, Consumer<Outcome> each) {
-        var outcomes = new Outcomes(claims, each);
+            boolean stopAtFirst, Listener listener) {
+        var outcomes = new Outcomes(claims, listener);
         var mute = claims.stream().filter(claim -> claim.client() && !subject.hasClient()).toList();
-        mute.forEach(claim -> outcomes.add(new Outcome(claim, NO_CLIENT, Duration.ZERO)));
-        var bench = new Bench(subject, stopAtFirst, outcomes::add);
+        mute.forEach(claim -> outcomes.hear(new Outcome(claim, NO_CLIENT, Duration.ZERO)));
+        var bench = new Bench(subject, stopAtFirst, outcomes);
         var lanes = claims.stream().filter(claim -> !mute.contains(claim))
             .collect(Collectors.partitioningBy(Claim::client));
         // Client checks mostly wait, and share nothing: each has a server of its own. All others
@@ -107,28 +118,42 @@ final class Runner {
     }
 
     /// Puts outcomes that come in any order into the order of their claims.
-    private static final class Outcomes {
+    private static final class Outcomes implements Listener {
         private final List<Claim> claims;
-        private final Consumer<Outcome> each;
+        private final Listener listener;
         private final Map<Claim, Outcome> known = new HashMap<>();
+        private final Map<Claim, String> waiting = new HashMap<>();
         private int told;
 
-        Outcomes(List<Claim> claims, Consumer<Outcome> each) {
+        Outcomes(List<Claim> claims, Listener listener) {
             this.claims = claims;
-            this.each = each;
+            this.listener = listener;
         }
 
-        synchronized void add(Outcome outcome) {
+        @Override public synchronized void hear(Outcome outcome) {
             known.put(outcome.claim(), outcome);
-            while (told < claims.size() && known.containsKey(claims.get(told)))
-                each.accept(known.get(claims.get(told++)));
+            if (!outcome.claim().equals(next())) return;
+            while (known.containsKey(next())) listener.hear(known.get(claims.get(told++)));
+            tellWhoWaits();
         }
+
+        @Override public synchronized void waits(Claim claim, String promised) {
+            waiting.put(claim, promised);
+            if (claim.equals(next())) tellWhoWaits();
+        }
+
+        private void tellWhoWaits() {
+            if (waiting.containsKey(next())) listener.waits(next(), waiting.get(next()));
+        }
+
+        /// Null after the last.
+        private Claim next() { return told < claims.size() ? claims.get(told) : null; }
 
         /// A check that left no outcome, as when JUnit itself failed, is the kit's fault, never a
         /// pass.
         synchronized List<Outcome> all() {
             for (var claim : claims) if (!known.containsKey(claim))
-                add(new Outcome(claim, new Verdict.KitFault("the check did not run", List.of()),
+                hear(new Outcome(claim, new Verdict.KitFault("the check did not run", List.of()),
                     Duration.ZERO));
             return claims.stream().map(known::get).toList();
         }

@@ -9,7 +9,8 @@ import picocli.CommandLine.*;
 /// Proves the labs honest.
 @Command(name = "verify", description = {
     "Proves the labs honest: the starter breaks every claim, the solution keeps all, every mistake "
-    + "is caught by the check that it names, starter and solution differ only in their TODOs."})
+    + "is caught by the check that it names, starter and solution differ only in their TODOs, and "
+    + "who does what the last line of a run says, TODO by TODO, gets from the one to the other."})
 public final class VerifyCommand implements Callable<Integer> {
     @Parameters(paramLabel = "NN", description = "Numbers of labs; none = all.")
     List<Integer> numbers = List.of();
@@ -101,6 +102,7 @@ public final class VerifyCommand implements Callable<Integer> {
         restored(lab, Files.readString(starter), problems);
         solution(number, Files.readString(solution), problems);
         starter(number, Files.readString(starter), problems);
+        advice(number, Files.readString(starter), Files.readString(solution), problems);
         var mistakes = Mistake.of(lab);
         var caught = 0;
         for (var mistake : mistakes) {
@@ -152,7 +154,8 @@ public final class VerifyCommand implements Callable<Integer> {
     }
 
     private static void solution(int number, String source, List<String> problems) {
-        for (var outcome : examine(number, source, Claim.of(Examination.checks(number)), problems))
+        for (var outcome : examine(number, source, Claim.of(Examination.checks(number)), false,
+            problems))
             if (!outcome.passed())
                 problems.add("the solution breaks '" + outcome.claim()
                     .title() + "': " + outcome.verdict());
@@ -160,12 +163,33 @@ public final class VerifyCommand implements Callable<Integer> {
 
     /// A starter must break every claim, and for a reason that a student can read.
     private static void starter(int number, String source, List<String> problems) {
-        for (var outcome : examine(number, source, Claim.of(Examination.checks(number)), problems))
+        for (var outcome : examine(number, source, Claim.of(Examination.checks(number)), false,
+            problems))
             switch (outcome.verdict()) {
                 case Verdict.Fail _, Verdict.TimedOut _ -> {}
                 default -> problems.add("the starter should fail '" + outcome.claim()
                     .title() + "', but: " + outcome.verdict());
             }
+    }
+
+    /// Who does the TODO that a run ends with, then that of the next run, and so on, passes: no
+    /// claim asks for a TODO that is done.
+    static void advice(int number, String starter, String solution,
+            List<String> problems) {
+        var claims = Claim.of(Examination.checks(number));
+        var done = new TreeSet<Integer>();
+        for (;;) {
+            var outcomes = examine(number, Bodies.done(starter, solution, done), claims, true,
+                problems);
+            var broken = Console.firstBroken(outcomes);
+            if (broken.isEmpty()) return;
+            if (!done.add(broken.get().todo())) {
+                problems.add("with TODOs " + done + " done as in the solution, '"
+                    + broken.get().title() + "' is still broken, and asks for TODO "
+                    + broken.get().todo());
+                return;
+            }
+        }
     }
 
     /// Why a mistake was not caught by its check; empty if it was.
@@ -176,7 +200,8 @@ public final class VerifyCommand implements Callable<Integer> {
             return Optional.of(mistake.name() + " names no check: " + mistake.check());
         var problems = new ArrayList<String>();
         try {
-            for (var outcome : examine(number, mistake.applyTo(solution), claim, problems))
+            for (var outcome : examine(number, mistake.applyTo(solution), claim, false,
+                problems))
                 switch (outcome.verdict()) {
                     case Verdict.Fail _, Verdict.TimedOut _, Verdict.Crashed _ -> {}
                     default -> problems.add("not caught by '" + outcome.claim()
@@ -189,7 +214,7 @@ public final class VerifyCommand implements Callable<Integer> {
     }
 
     private static List<Outcome> examine(int number, String source, List<Claim> claims,
-        List<String> problems) {
+        boolean stopAtFirst, List<String> problems) {
         return switch (Compiler.compile("lab%02d".formatted(number), source)) {
             case Compiler.Errors errors -> {
                 problems.add("does not compile: " + errors.lines());
@@ -197,7 +222,8 @@ public final class VerifyCommand implements Callable<Integer> {
             }
             case Compiler.Classes classes -> {
                 try (var subject = new InJvm(classes.lab())) {
-                    yield Runner.run(Examination.checks(number), claims, subject, false, _ -> {});
+                    yield Runner.run(Examination.checks(number), claims, subject, stopAtFirst,
+                        _ -> {});
                 }
             }
         };

@@ -45,6 +45,8 @@ public final class WatchCommand implements Callable<Integer> {
     private Jvm spare;
     private boolean running;
     private int printed;
+    /// How many lines stand at the end that the next one replaces.
+    private int passing;
     /// The first claim that each lab was last seen to break, by the lab's number: somebody works on
     /// it, so it is the first to be examined.
     private final Map<Integer, Claim> broken = new HashMap<>();
@@ -159,6 +161,7 @@ public final class WatchCommand implements Callable<Integer> {
             if (!running) change();
         } else if (running) {
             if (line.startsWith(Worker.END)) end(line.substring(1).split(" "));
+            else if (line.startsWith(Worker.PASSING)) sayInPassing(line.substring(1));
             else say(line);
         }
     }
@@ -231,13 +234,33 @@ public final class WatchCommand implements Callable<Integer> {
     }
 
     private void say(String text) {
+        forget();
         // A terminal in raw mode needs the carriage return.
         System.out.print(text.replace("\n", terminal == null ? "\n" : "\r\n")
             + (terminal == null ? "\n" : "\r\n"));
         System.out.flush();
     }
 
+    /// Says what the next [#say] takes back. A longer line would take two rows.
+    private void sayInPassing(String line) {
+        if (terminal == null) {
+            say(line);
+            return;
+        }
+        var columns = Math.max(20, terminal.getWidth() - 1);
+        System.out.print((line.length() < columns ? line : line.substring(0, columns - 1) + "…")
+            + "\r\n");
+        System.out.flush();
+        passing++;
+    }
+
+    private void forget() {
+        if (passing > 0) System.out.print("\033[" + passing + "A\033[J");
+        passing = 0;
+    }
+
     private void clear() {
+        passing = 0;
         if (terminal == null) say("");
         else System.out.print("\033[H\033[2J\033[3J");
     }

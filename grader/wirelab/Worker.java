@@ -16,6 +16,8 @@ final class Worker {
     static final String END = "\u0004";
     /// The exit code where the code did not compile.
     static final int UNCOMPILED = 4;
+    /// Begins a line that is of interest only until the next one without it.
+    static final String PASSING = "\u0001";
     /// Follows [#END] when something of this run goes on: a new JVM is better for the next one.
     static final String LEFTOVERS = "\u0005";
 

@@ -156,47 +156,6 @@ public class Lab07 extends RpcChecks {
         assertIds(ids).areExactly(ids.stream().distinct().sorted().toList());
     }
 
-    @Test @Order(3) @Tag("TODO-1")
-    void no_quote_is_lost_or_repeated_while_they_pour_in() {
-        // As long as that, so that what is kept is more than gRPC takes at once.
-        var symbol = symbol() + "x".repeat(250);
-        var kept = publish(symbol, 200);
-        var first = kept.getFirst();
-        var steady = Stream.generate(() -> subscribeQuietly(quietConnection(), first, symbol))
-            .limit(8).toList();
-        var late = new ArrayList<Call<SubscribeRequest, Quote>>();
-        var connection = quietConnection();
-        late.add(subscribeQuietly(connection, first, symbol));
-        promise("all quotes that are kept", "lab text",
-            "who stops while isReady() is false must go on in onReady, see TODO 6");
-        for (var stream : late) ids(stream, kept.size() - 1);
-        var pouring = CompletableFuture.supplyAsync(() -> Stream.generate(
-            () -> publish(symbol, 100)).limit(7).flatMap(List::stream).toList(),
-            Thread::startVirtualThread);
-        promise("each quote once and in order, although clients come while they pour in",
-            "lab text", "between what is kept and what is new is a moment: what is published just "
-                + "then is in both, or in neither, if they are two");
-        while (!pouring.isDone() && late.size() < 15) {
-            late.add(subscribeQuietly(connection, first, symbol));
-            ids(late.getLast(), 1);
-        }
-        var wanted = Stream.concat(kept.stream().skip(1), result(pouring).stream()).toList();
-        for (var stream : late) assertIds(ids(stream, wanted.size())).areExactly(wanted);
-        promise("each quote once and in order to clients that were there before", "lab text",
-            "onNext must never run on two threads at once: it is not thread-safe");
-        for (var stream : steady) assertIds(ids(stream, wanted.size())).areExactly(wanted);
-    }
-
-    /// Its result, or what it failed with.
-    private static <T> T result(CompletableFuture<T> future) {
-        try {
-            return future.join();
-        } catch (CompletionException failed) {
-            if (failed.getCause() instanceof AssertionError broken) throw broken;
-            throw failed;
-        }
-    }
-
     // ---- what is refused
 
     /// Fails unless a stream is refused at once with a status that begins so.
@@ -212,7 +171,7 @@ public class Lab07 extends RpcChecks {
                 : stream.messages().size() + " quotes, then ", said).isTrue();
     }
 
-    @Test @Order(4) @Tag("TODO-3")
+    @Test @Order(3) @Tag("TODO-3")
     void a_request_that_is_wrong_is_refused_by_its_status() {
         var before = quiet();
         var newest = publish("BTC").id();
@@ -250,7 +209,7 @@ public class Lab07 extends RpcChecks {
         publish("BTC");
     }
 
-    @Test @Order(5) @Tag("TODO-4")
+    @Test @Order(4) @Tag("TODO-4")
     void an_id_outside_of_the_log_gets_OUT_OF_RANGE() {
         restartWith("FEED_CAPACITY", "20");
         var capacity = settings().number("FEED_CAPACITY");
@@ -282,7 +241,7 @@ public class Lab07 extends RpcChecks {
 
     // ---- streams that end
 
-    @Test @Order(6) @Tag("TODO-5")
+    @Test @Order(5) @Tag("TODO-5")
     void a_deadline_stops_the_work_of_the_server() {
         var before = quiet();
         var newest = publish("BTC").id();
@@ -326,7 +285,7 @@ public class Lab07 extends RpcChecks {
             .isLessThan(Duration.ofMillis(GONE));
     }
 
-    @Test @Order(7) @Tag("TODO-5")
+    @Test @Order(6) @Tag("TODO-5")
     void a_client_that_cancels_or_is_cut_off_is_forgotten_at_once() {
         var before = quiet();
         var newest = publish("BTC").id();
@@ -368,7 +327,7 @@ public class Lab07 extends RpcChecks {
     /// 96 KiB together.
     private static String longSymbol() { return symbol() + "x".repeat(8_000); }
 
-    @Test @Order(8) @Tag("TODO-6")
+    @Test @Order(7) @Tag("TODO-6")
     void what_a_client_is_not_ready_for_waits_in_the_feed() {
         var symbol = longSymbol();
         var last = publish(symbol).id();
@@ -401,7 +360,7 @@ public class Lab07 extends RpcChecks {
             .isZero();
     }
 
-    @Test @Order(9) @Tag("TODO-6")
+    @Test @Order(8) @Tag("TODO-6")
     void a_client_that_does_not_read_delays_nobody() {
         var symbol = longSymbol();
         var last = publish(symbol).id();
@@ -422,6 +381,47 @@ public class Lab07 extends RpcChecks {
         for (var stream : stalled) {
             stream.readOn();
             assertIds(ids(stream, wanted.size())).areExactly(wanted);
+        }
+    }
+
+    @Test @Order(9) @Tag("TODO-1")
+    void no_quote_is_lost_or_repeated_while_they_pour_in() {
+        // As long as that, so that what is kept is more than gRPC takes at once.
+        var symbol = symbol() + "x".repeat(250);
+        var kept = publish(symbol, 200);
+        var first = kept.getFirst();
+        var steady = Stream.generate(() -> subscribeQuietly(quietConnection(), first, symbol))
+            .limit(8).toList();
+        var late = new ArrayList<Call<SubscribeRequest, Quote>>();
+        var connection = quietConnection();
+        late.add(subscribeQuietly(connection, first, symbol));
+        promise("all quotes that are kept", "lab text",
+            "who stops while isReady() is false must go on in onReady, see TODO 6");
+        for (var stream : late) ids(stream, kept.size() - 1);
+        var pouring = CompletableFuture.supplyAsync(() -> Stream.generate(
+            () -> publish(symbol, 100)).limit(7).flatMap(List::stream).toList(),
+            Thread::startVirtualThread);
+        promise("each quote once and in order, although clients come while they pour in",
+            "lab text", "between what is kept and what is new is a moment: what is published just "
+                + "then is in both, or in neither, if they are two");
+        while (!pouring.isDone() && late.size() < 15) {
+            late.add(subscribeQuietly(connection, first, symbol));
+            ids(late.getLast(), 1);
+        }
+        var wanted = Stream.concat(kept.stream().skip(1), result(pouring).stream()).toList();
+        for (var stream : late) assertIds(ids(stream, wanted.size())).areExactly(wanted);
+        promise("each quote once and in order to clients that were there before", "lab text",
+            "onNext must never run on two threads at once: it is not thread-safe");
+        for (var stream : steady) assertIds(ids(stream, wanted.size())).areExactly(wanted);
+    }
+
+    /// Its result, or what it failed with.
+    private static <T> T result(CompletableFuture<T> future) {
+        try {
+            return future.join();
+        } catch (CompletionException failed) {
+            if (failed.getCause() instanceof AssertionError broken) throw broken;
+            throw failed;
         }
     }
 

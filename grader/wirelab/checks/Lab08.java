@@ -349,39 +349,6 @@ public class Lab08 extends RpcChecks {
     }
 
     @Test @Order(12) @Tag("TODO-6")
-    void a_slow_server_slows_its_client() {
-        var work = restarted("TRADE_WORK_MS", WORK, value -> value >= 20 && value <= 500);
-        var trade = large();
-        var size = trade.getSerializedSize() + 5;
-        var call = upload(connection());
-        var sent = 0;
-        var started = System.nanoTime();
-        while (sent < 8 * WINDOW && eventually(Duration.ofMillis(120), call::isReady, is -> is)) {
-            call.send(trade);
-            sent += size;
-        }
-        var took = Duration.ofNanos(System.nanoTime() - started).toMillis();
-
-        // What the client's own gRPC keeps, and what the server has worked on meanwhile.
-        var fair = WINDOW + 40 * 1024 + (took / work + 2) * size + WINDOW / 2;
-        assertThat(sent).as(promise("a client that must wait after 64 KiB, while the server works "
-            + work + " ms on each trade", "RFC 9113 §5.2",
-            "what the server takes before it has time for it piles up in its memory"))
-            .overridingErrorMessage("%,d bytes taken in %,d ms", sent, took)
-            .isLessThan((int) fair);
-        promise("OK and an answer when the server has worked on all", "lab text",
-            "it must ask for the next trade each time that it is done with one");
-        assertAnswer(upload(trades(3)).halfClose(), shown(3, 0, 9));
-    }
-
-    /// A trade of 5,000 bytes: nearly all of it is a field that nobody knows.
-    private Trade large() {
-        return trade().toBuilder().setUnknownFields(UnknownFieldSet.newBuilder()
-            .addField(1_000, UnknownFieldSet.Field.newBuilder()
-                .addLengthDelimited(ByteString.copyFrom(new byte[5_000])).build()).build()).build();
-    }
-
-    @Test @Order(13) @Tag("TODO-6")
     void an_upload_is_booked_when_all_of_it_has_been_worked_on() {
         var work = restarted("TRADE_WORK_MS", WORK, value -> value >= 20 && value <= 500);
         var before = quiet();
@@ -419,7 +386,7 @@ public class Lab08 extends RpcChecks {
         return again.contains("1 duplicates");
     }
 
-    @Test @Order(14) @Tag("TODO-7")
+    @Test @Order(13) @Tag("TODO-7")
     void a_connection_carries_at_most_100_calls_with_64_KiB_each() throws IOException {
         var settings = http2Settings();
         var calls = settings.get(3);
@@ -453,6 +420,39 @@ public class Lab08 extends RpcChecks {
                 settings.put(in.readUnsignedShort(), in.readInt());
             return settings;
         }
+    }
+
+    @Test @Order(14) @Tag("TODO-6")
+    void a_slow_server_slows_its_client() {
+        var work = restarted("TRADE_WORK_MS", WORK, value -> value >= 20 && value <= 500);
+        var trade = large();
+        var size = trade.getSerializedSize() + 5;
+        var call = upload(connection());
+        var sent = 0;
+        var started = System.nanoTime();
+        while (sent < 8 * WINDOW && eventually(Duration.ofMillis(120), call::isReady, is -> is)) {
+            call.send(trade);
+            sent += size;
+        }
+        var took = Duration.ofNanos(System.nanoTime() - started).toMillis();
+
+        // What the client's own gRPC keeps, and what the server has worked on meanwhile.
+        var fair = WINDOW + 40 * 1024 + (took / work + 2) * size + WINDOW / 2;
+        assertThat(sent).as(promise("a client that must wait after 64 KiB, while the server works "
+            + work + " ms on each trade", "RFC 9113 §5.2",
+            "what the server takes before it has time for it piles up in its memory"))
+            .overridingErrorMessage("%,d bytes taken in %,d ms", sent, took)
+            .isLessThan((int) fair);
+        promise("OK and an answer when the server has worked on all", "lab text",
+            "it must ask for the next trade each time that it is done with one");
+        assertAnswer(upload(trades(3)).halfClose(), shown(3, 0, 9));
+    }
+
+    /// A trade of 5,000 bytes: nearly all of it is a field that nobody knows.
+    private Trade large() {
+        return trade().toBuilder().setUnknownFields(UnknownFieldSet.newBuilder()
+            .addField(1_000, UnknownFieldSet.Field.newBuilder()
+                .addLengthDelimited(ByteString.copyFrom(new byte[5_000])).build()).build()).build();
     }
 
     @Test @Order(15) @Tag("TODO-8")
@@ -761,33 +761,6 @@ public class Lab08 extends RpcChecks {
     }
 
     @Test @Order(21) @Tag("TODO-11") @Tag("client")
-    void all_tries_of_the_client_have_one_deadline_in_60_s() throws IOException {
-        var passed = new AtomicBoolean();
-        var started = new AtomicLong();
-        var host = new Host(number -> {
-            started.compareAndSet(0, System.nanoTime());
-            return passed.get() || number > 9 ? Plan.SERVES : new Plan(0, Status.UNAVAILABLE);
-        });
-        var client = upload(tap(serve(host)), 2);
-        promise("a deadline in 60 s", "gRPC deadlines",
-            "a server that neither reads nor fails would hold the client for ever");
-        var first = host.visit(0, client);
-        assertThat(first.left).overridingErrorMessage(first.left < 0 ? "no deadline"
-            : "in " + first.left + " ms").isBetween(50_000L, 60_000L);
-
-        promise("as much less left for a later try as has passed since the first one", "lab text",
-            "tries that begin their time anew have no deadline together");
-        var later = "";
-        for (var number = 1; number < 10 && !passed.get(); number++) {
-            var visit = host.visit(number, client);
-            var elapsed = Duration.ofNanos(visit.at - first.at).toMillis();
-            later += ", then %d ms after %d ms".formatted(visit.left, elapsed);
-            passed.set(elapsed >= 100 && first.left - visit.left > elapsed / 2);
-        }
-        assertThat(passed.get()).overridingErrorMessage("%d ms left%s", first.left, later).isTrue();
-    }
-
-    @Test @Order(22) @Tag("TODO-12") @Tag("client")
     void the_client_sends_all_of_it_again_after_UNAVAILABLE_with_the_same_ids()
             throws IOException {
         var host = new Host(number -> switch (number) {
@@ -830,7 +803,7 @@ public class Lab08 extends RpcChecks {
             .overridingErrorMessage("%d", idle).isLessThan(1_500);
     }
 
-    @Test @Order(23) @Tag("TODO-12") @Tag("client")
+    @Test @Order(22) @Tag("TODO-11") @Tag("client")
     void the_client_backs_off_further_each_time_and_by_chance() throws IOException {
         var tries = Stream.generate(this::pausesOf8).limit(4).takeWhile(pauses -> !isFine(pauses))
             .toList();
@@ -868,5 +841,32 @@ public class Lab08 extends RpcChecks {
         var chance = last.getFirst() < 150 && last.getFirst() < last.getLast() / 2;
         return chance && mean > 100 && mean > 1.5 * first.getFirst() && first.getFirst() < 100
             && last.get(4) < 450;
+    }
+
+    @Test @Order(23) @Tag("TODO-12") @Tag("client")
+    void all_tries_of_the_client_have_one_deadline_in_60_s() throws IOException {
+        var passed = new AtomicBoolean();
+        var started = new AtomicLong();
+        var host = new Host(number -> {
+            started.compareAndSet(0, System.nanoTime());
+            return passed.get() || number > 9 ? Plan.SERVES : new Plan(0, Status.UNAVAILABLE);
+        });
+        var client = upload(tap(serve(host)), 2);
+        promise("a deadline in 60 s", "gRPC deadlines",
+            "a server that neither reads nor fails would hold the client for ever");
+        var first = host.visit(0, client);
+        assertThat(first.left).overridingErrorMessage(first.left < 0 ? "no deadline"
+            : "in " + first.left + " ms").isBetween(50_000L, 60_000L);
+
+        promise("as much less left for a later try as has passed since the first one", "lab text",
+            "tries that begin their time anew have no deadline together");
+        var later = "";
+        for (var number = 1; number < 10 && !passed.get(); number++) {
+            var visit = host.visit(number, client);
+            var elapsed = Duration.ofNanos(visit.at - first.at).toMillis();
+            later += ", then %d ms after %d ms".formatted(visit.left, elapsed);
+            passed.set(elapsed >= 100 && first.left - visit.left > elapsed / 2);
+        }
+        assertThat(passed.get()).overridingErrorMessage("%d ms left%s", first.left, later).isTrue();
     }
 }
