@@ -20,7 +20,8 @@ import picocli.CommandLine.Option;
 /// Under `jbang watch` the file goes a student's way: from the starter, TODO by TODO, to the
 /// solution. On each step it is saved with the next TODO done, then again and again without it
 /// getting any better. The verdict is the first line about a promise: the one that the student
-/// works on is broken still, or kept now. On the last step it is that all are kept.
+/// works on is broken still, or kept now. On the last step it is that all are kept. The first word
+/// may come sooner: what a check waits for that waits for seconds, since it can't come.
 @Command(name = "turnaround", description = {
     "Measures how long it takes from a save to the verdict: jbang watch, jbang labNN.java and "
     + "Maven."})
@@ -28,8 +29,9 @@ class turnaround extends Benchmark {
     @Option(names = "--labs", paramLabel = "NN", split = ",", defaultValue = "3,7",
         description = "Labs, parted by commas. Default: 3,7.")
     List<Integer> labs;
-    @Option(names = "--saves", paramLabel = "N", defaultValue = "6",
-        description = "How often each text is saved under jbang watch, 2 to 1000. Default: 6.")
+    @Option(names = "--saves", paramLabel = "N", defaultValue = "3",
+        description = "How often each text is saved under jbang watch, in both ways, after the "
+            + "first time, 1 to 1000. Default: 3.")
     int saves;
     @Option(names = "--runs", paramLabel = "N", defaultValue = "7",
         description = "How often jbang labNN.java and Maven run, 0 to 100. Default: 7.")
@@ -52,13 +54,16 @@ class turnaround extends Benchmark {
     private int edits;
 
     @Override public Integer call() throws Exception {
-        check("--saves", saves, 2, 1_000);
+        check("--saves", saves, 1, 1_000);
         check("--runs", runs, 0, 100);
         for (var lab : labs) if (!Files.exists(root().resolve("labs").resolve(name(lab) + ".java")))
             throw new Unusable("--labs " + lab + ": there is no labs/" + name(lab) + ".java.");
         if (runs > 0 && Scripts.ask("mvn", "-v").code() != 0)
             throw new Unusable("Maven is missing. Put mvn on the PATH.");
         copy = Files.createTempDirectory("wirelab-");
+        // For Ctrl-C.
+        var deletion = new Thread(this::delete);
+        Runtime.getRuntime().addShutdownHook(deletion);
         try {
             for (var part : List.of("labs", "solutions", "proto", "grader", "jbang", "jbang.cmd",
                 "jbang.properties", "jbang-catalog.json")) copy(part);
@@ -68,10 +73,16 @@ class turnaround extends Benchmark {
             for (var lab : labs) measure(lab);
             return 0;
         } finally {
-            try (var files = Files.walk(copy)) {
-                for (var file : files.sorted(Comparator.reverseOrder()).toList())
-                    Files.delete(file);
-            }
+            delete();
+            Runtime.getRuntime().removeShutdownHook(deletion);
+        }
+    }
+
+    private void delete() {
+        try (var files = Files.walk(copy)) {
+            for (var file : files.sorted(Comparator.reverseOrder()).toList()) Files.delete(file);
+        } catch (IOException cause) {
+            System.err.println(copy + " is left: " + cause);
         }
     }
 
@@ -172,7 +183,7 @@ class turnaround extends Benchmark {
             throws Exception {
         var seconds = new EnumMap<Verdict, Map<Save, List<Double>>>(Verdict.class);
         try (var watch = new Watch(lab)) {
-            watch.until(Verdict.BROKEN, 0);
+            watch.until(Set.of(Verdict.BROKEN), 0);
             for (var i = 0; i < WARM_UP; i++) watch.save(file, steps.getFirst(), Save.IN_PLACE,
                 Verdict.BROKEN);
             for (var text : steps) {
@@ -180,9 +191,10 @@ class turnaround extends Benchmark {
                 var again = text.equals(steps.getLast()) ? Verdict.ALL_KEPT : Verdict.BROKEN;
                 for (var i = 0; i <= saves; i++) for (var how : Save.values()) {
                     var verdict = i == 0 && how == Save.IN_PLACE ? better : again;
-                    seconds.computeIfAbsent(verdict, _ -> new EnumMap<>(Save.class))
-                        .computeIfAbsent(how, _ -> new ArrayList<>())
-                            .add(watch.save(file, text, how, verdict));
+                    var waits = watch.save(file, text, how, verdict);
+                    for (var told : List.of(Verdict.FIRST_WORD, verdict))
+                        seconds.computeIfAbsent(told, _ -> new EnumMap<>(Save.class))
+                            .computeIfAbsent(how, _ -> new ArrayList<>()).add(waits.get(told));
                 }
             }
         }
@@ -194,6 +206,8 @@ class turnaround extends Benchmark {
 
     /// What the student waits for.
     enum Verdict {
+        /// Anything about a promise: a verdict, or what its check waits for.
+        FIRST_WORD("first word", "✔✘…"),
         /// The promise that the student works on is broken, as it was before.
         BROKEN("still broken", "✘"),
         /// One more TODO is done: it is kept now, or broken in another way.
@@ -235,25 +249,32 @@ class turnaround extends Benchmark {
             });
         }
 
-        /// How many seconds pass from a save to this verdict.
-        double save(Path file, String text, Save how, Verdict verdict) throws Exception {
+        /// How many seconds pass from a save to this verdict, and to the first word.
+        Map<Verdict, Double> save(Path file, String text, Save how, Verdict verdict)
+                throws Exception {
             // What went on after the last verdict: progress, the next lab, warming up.
             quiet();
             var begin = System.nanoTime();
             turnaround.this.save(file, text, how);
-            return (until(verdict, begin) - begin) / 1e9;
+            var seconds = new EnumMap<Verdict, Double>(Verdict.class);
+            until(Set.of(Verdict.FIRST_WORD, verdict), begin)
+                .forEach((told, at) -> seconds.put(told, (at - begin) / 1e9));
+            return seconds;
         }
 
-        /// When the first line with this verdict came that is newer than `begin`.
-        long until(Verdict verdict, long begin) throws InterruptedException {
-            for (;;) {
+        /// When the first line with each of these verdicts came that is newer than `begin`.
+        Map<Verdict, Long> until(Set<Verdict> verdicts, long begin) throws InterruptedException {
+            var came = new EnumMap<Verdict, Long>(Verdict.class);
+            while (came.size() < verdicts.size()) {
                 var line = lines.poll(PATIENCE.toSeconds(), TimeUnit.SECONDS);
                 if (line == null) throw new IllegalStateException("jbang watch doesn't say '"
-                    + verdict.words + "'");
+                    + verdicts + "'");
                 if (line.text.endsWith("does not compile"))
                     throw new IllegalStateException(line.text);
-                if (line.at >= begin && verdict.in(line.text)) return line.at;
+                if (line.at >= begin) verdicts.stream().filter(one -> one.in(line.text))
+                    .forEach(one -> came.putIfAbsent(one, line.at));
             }
+            return came;
         }
 
         /// Waits until it has said nothing for a while.
