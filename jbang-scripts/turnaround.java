@@ -3,13 +3,12 @@
 //SOURCES Benchmark.java
 //SOURCES Scripts.java
 //DEPS info.picocli:picocli:4.7.7
-//DEPS io.github.java-diff-utils:java-diff-utils:4.16
+//DEPS ../grader/wirelab/Wirelab.java
 
 import module java.base;
-import com.github.difflib.DiffUtils;
-import com.github.difflib.patch.Patch;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
+import wirelab.Bodies;
 
 /// # turnaround
 /// Measures how long a student waits from a save to the verdict: with `jbang watch`, with `jbang
@@ -17,11 +16,11 @@ import picocli.CommandLine.Option;
 /// that runs the same checks. All of them in turn, with the same edits, in one copy of this
 /// checkout.
 ///
-/// Under `jbang watch` the file goes a student's way: from the starter, TODO by TODO, to the
-/// solution. On each step it is saved with the next TODO done, then again and again without it
-/// getting any better. The verdict is the first line about a promise: the one that the student
-/// works on is broken still, or kept now. On the last step it is that all are kept. The first word
-/// may come sooner: what a check waits for that waits for seconds, since it can't come.
+/// Under `jbang watch` the file goes a student's way: from the starter to the solution, by the TODO
+/// that each run names as the next. On each step it is saved with that TODO done, then again and
+/// again without getting any better. The verdict is the first line about a promise: the one that
+/// the student works on is still broken, or kept now. On the last step it is that all are kept.
+/// Where a check waits for seconds for what can't come, the first word is what it waits for.
 @Command(name = "turnaround", description = {
     "Measures how long it takes from a save to the verdict: jbang watch, jbang labNN.java and "
     + "Maven."})
@@ -101,7 +100,7 @@ class turnaround extends Benchmark {
         var file = copy.resolve("labs/" + name(lab) + ".java");
         var starter = Files.readString(file);
         var solution = Files.readString(copy.resolve("solutions/" + name(lab) + ".java"));
-        for (var verdict : watch(lab, file, steps(starter, solution)).entrySet())
+        for (var verdict : watch(lab, file, starter, solution).entrySet())
             verdict.getValue().forEach((save, seconds) -> print(lab, verdict.getKey(),
                 "jbang watch, " + save.words, seconds));
         Files.writeString(file, starter);
@@ -117,33 +116,6 @@ class turnaround extends Benchmark {
         }
         Files.writeString(file, starter);
     }
-
-    /// The starter, then with one more TODO done each, up to the solution.
-    private static List<String> steps(String starter, String solution) throws Exception {
-        var lines = starter.lines().toList();
-        var changes = DiffUtils.diff(lines, solution.lines().toList()).getDeltas();
-        var todos = changes.stream().map(change -> todo(lines, change.getSource().last()))
-            .collect(Collectors.toCollection(TreeSet::new));
-        var steps = new ArrayList<>(List.of(starter));
-        for (var last : todos) {
-            var done = new Patch<String>();
-            for (var change : changes)
-                if (todo(lines, change.getSource().last()) <= last) done.addDelta(change);
-            steps.add(String.join("\n", DiffUtils.patch(lines, done)) + "\n");
-        }
-        return steps;
-    }
-
-    /// The TODO that stands in this line or last before it.
-    private static int todo(List<String> lines, int line) {
-        for (var at = Math.min(line, lines.size() - 1); at >= 0; at--) {
-            var mark = TODO.matcher(lines.get(at));
-            if (mark.find()) return Integer.parseInt(mark.group(1));
-        }
-        return 0;
-    }
-
-    private static final Pattern TODO = Pattern.compile("// TODO (\\d+)");
 
     private static void print(int lab, Verdict verdict, String with, List<Double> seconds) {
         var sorted = seconds.stream().sorted().toList();
@@ -178,55 +150,61 @@ class turnaround extends Benchmark {
         return seconds;
     }
 
-    /// Saves each of these texts again and again under `jbang watch`.
-    private Map<Verdict, Map<Save, List<Double>>> watch(int lab, Path file, List<String> steps)
-            throws Exception {
+    /// Saves a lab again and again under `jbang watch`, with one more TODO done each time that it
+    /// has been saved often enough.
+    private Map<Verdict, Map<Save, List<Double>>> watch(int lab, Path file, String starter,
+            String solution) throws Exception {
         var seconds = new EnumMap<Verdict, Map<Save, List<Double>>>(Verdict.class);
+        var done = new TreeSet<Integer>();
         try (var watch = new Watch(lab)) {
-            watch.until(Set.of(Verdict.BROKEN), 0);
-            for (var i = 0; i < WARM_UP; i++) watch.save(file, steps.getFirst(), Save.IN_PLACE,
-                Verdict.BROKEN);
-            for (var text : steps) {
-                var better = text.equals(steps.getFirst()) ? Verdict.BROKEN : Verdict.MENDED;
-                var again = text.equals(steps.getLast()) ? Verdict.ALL_KEPT : Verdict.BROKEN;
+            for (var i = 0; i < WARM_UP; i++) watch.save(file, starter, Save.IN_PLACE);
+            for (var todo = 0; ; done.add(todo)) {
+                var text = Bodies.done(starter, solution, done);
                 for (var i = 0; i <= saves; i++) for (var how : Save.values()) {
-                    var verdict = i == 0 && how == Save.IN_PLACE ? better : again;
-                    var waits = watch.save(file, text, how, verdict);
-                    for (var told : List.of(Verdict.FIRST_WORD, verdict))
-                        seconds.computeIfAbsent(told, _ -> new EnumMap<>(Save.class))
-                            .computeIfAbsent(how, _ -> new ArrayList<>()).add(waits.get(told));
+                    var run = watch.save(file, text, how);
+                    var mended = i == 0 && how == Save.IN_PLACE && !done.isEmpty();
+                    var verdict = mended ? Verdict.MENDED
+                        : run.next == 0 ? Verdict.ALL_KEPT : Verdict.BROKEN;
+                    todo = run.next;
+                    add(seconds, Verdict.FIRST_WORD, how, run.word);
+                    add(seconds, verdict, how, verdict == Verdict.ALL_KEPT ? run.end : run.verdict);
                 }
+                if (todo == 0) return seconds;
+                if (done.contains(todo)) throw new IllegalStateException(
+                    "TODO " + todo + " is done as in the solution, but asked for");
             }
         }
-        return seconds;
+    }
+
+    private static void add(Map<Verdict, Map<Save, List<Double>>> seconds, Verdict verdict,
+            Save how, double wait) {
+        seconds.computeIfAbsent(verdict, _ -> new EnumMap<>(Save.class))
+            .computeIfAbsent(how, _ -> new ArrayList<>()).add(wait);
     }
 
     /// How many saves count for nothing.
     private static final int WARM_UP = 5;
+    private static final Pattern NEXT = Pattern.compile("TODO (\\d+)");
 
     /// What the student waits for.
     enum Verdict {
         /// Anything about a promise: a verdict, or what its check waits for.
-        FIRST_WORD("first word", "✔✘…"),
+        FIRST_WORD("first word"),
         /// The promise that the student works on is broken, as it was before.
-        BROKEN("still broken", "✘"),
+        BROKEN("still broken"),
         /// One more TODO is done: it is kept now, or broken in another way.
-        MENDED("one TODO done", "✔✘"),
-        ALL_KEPT("all kept", "all kept");
+        MENDED("one TODO done"),
+        ALL_KEPT("all kept");
 
         private final String words;
-        private final String told;
 
-        Verdict(String words, String told) {
-            this.words = words;
-            this.told = told;
-        }
-
-        boolean in(String line) {
-            return this == ALL_KEPT ? line.contains(told)
-                : line.length() > 2 && told.indexOf(line.charAt(2)) >= 0;
-        }
+        Verdict(String words) { this.words = words; }
     }
+
+    /// What came of a save, and how many seconds later.
+    ///
+    /// @param next the TODO that it names, 0 if there is none left
+    private record Run(double word, double verdict, double end, int next) {}
 
     /// A line and when it came, nanoseconds.
     private record Line(String text, long at) {}
@@ -249,32 +227,30 @@ class turnaround extends Benchmark {
             });
         }
 
-        /// How many seconds pass from a save to this verdict, and to the first word.
-        Map<Verdict, Double> save(Path file, String text, Save how, Verdict verdict)
-                throws Exception {
+        /// Saves a text, and hears what becomes of it.
+        Run save(Path file, String text, Save how) throws Exception {
             // What went on after the last verdict: progress, the next lab, warming up.
             quiet();
             var begin = System.nanoTime();
             turnaround.this.save(file, text, how);
-            var seconds = new EnumMap<Verdict, Double>(Verdict.class);
-            until(Set.of(Verdict.FIRST_WORD, verdict), begin)
-                .forEach((told, at) -> seconds.put(told, (at - begin) / 1e9));
-            return seconds;
+            var word = until("  [✔✘…] .*");
+            var verdict = word.text.startsWith("  …") ? until("  [✔✘] .*") : word;
+            var end = until(".* · (next: fix|all kept).*");
+            var next = NEXT.matcher(end.text);
+            return new Run((word.at - begin) / 1e9, (verdict.at - begin) / 1e9,
+                (end.at - begin) / 1e9, next.find() ? Integer.parseInt(next.group(1)) : 0);
         }
 
-        /// When the first line with each of these verdicts came that is newer than `begin`.
-        Map<Verdict, Long> until(Set<Verdict> verdicts, long begin) throws InterruptedException {
-            var came = new EnumMap<Verdict, Long>(Verdict.class);
-            while (came.size() < verdicts.size()) {
+        /// The next line that looks so.
+        Line until(String pattern) throws InterruptedException {
+            for (;;) {
                 var line = lines.poll(PATIENCE.toSeconds(), TimeUnit.SECONDS);
-                if (line == null) throw new IllegalStateException("jbang watch doesn't say '"
-                    + verdicts + "'");
+                if (line == null)
+                    throw new IllegalStateException("jbang watch doesn't say " + pattern);
                 if (line.text.endsWith("does not compile"))
                     throw new IllegalStateException(line.text);
-                if (line.at >= begin) verdicts.stream().filter(one -> one.in(line.text))
-                    .forEach(one -> came.putIfAbsent(one, line.at));
+                if (line.text.matches(pattern)) return line;
             }
-            return came;
         }
 
         /// Waits until it has said nothing for a while.

@@ -12,7 +12,7 @@ final class Bench {
 
     final Subject subject;
     private final boolean stopAtFirst;
-    private final Runner.Listener listener;
+    final Runner.Listener listener;
     private final CountDownLatch begun = new CountDownLatch(1);
     private volatile Stop stopped;
     private volatile boolean cancelled;
@@ -61,8 +61,6 @@ final class Bench {
     void skip(Claim claim) {
         report(new Outcome(claim, new Verdict.Skipped(stopped.because), Duration.ZERO));
     }
-
-    void waits(Claim claim, String promised) { listener.waits(claim, promised); }
 
     void firstOutcomeIsKnown() { begun.countDown(); }
 

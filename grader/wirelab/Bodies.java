@@ -4,7 +4,7 @@ import module java.base;
 import module jdk.compiler;
 
 /// The bodies of a source file's methods, as the JDK's own parser sees them.
-final class Bodies {
+public final class Bodies {
     /// @param start index of its `{`
     /// @param end   index after its `}`
     private record Body(String member, int start, int end) {}
@@ -31,7 +31,7 @@ final class Bodies {
 
     /// The starter with some of its TODOs done as the solution does them. A body with several TODOs
     /// is done with the first that it names.
-    static String done(String starter, String solution, Set<Integer> todos) {
+    public static String done(String starter, String solution, Set<Integer> todos) {
         var theirs = of(solution).stream().collect(Collectors.toMap(Body::member,
             body -> solution.substring(body.start, body.end)));
         var text = new StringBuilder(starter);

@@ -6,6 +6,8 @@ import module java.base;
 /// step.
 final class Console {
     private static final int COLUMNS = 84;
+    /// Whether a person reads the standard output.
+    static final boolean TERMINAL = System.console() != null && System.console().isTerminal();
 
     private final PrintStream out;
     private final String labTitle;
@@ -31,7 +33,7 @@ final class Console {
         this.all = all;
         this.trace = trace;
         this.colour = System.getenv("NO_COLOR") == null && (System.getenv("FORCE_COLOR") != null
-            || System.console() != null && System.console().isTerminal());
+            || TERMINAL);
     }
 
     void title() { out.println("lab %02d · %s".formatted(number, labTitle)); }
@@ -47,11 +49,13 @@ final class Console {
         }
     }
 
-    /// What a check waits for that takes its time, in lines that nobody needs later.
-    void waits(Claim claim, String promised) {
+    /// What a check waits for that takes its time.
+    ///
+    /// @param passing begins each line: nobody needs them later
+    void waits(Claim claim, String promised, String passing) {
         if (claim.number() > broken) return;
-        out.println(Worker.PASSING + "  … " + claim.title());
-        if (!promised.isEmpty()) out.println(Worker.PASSING + "      waits for " + promised);
+        out.println(passing + "  … " + claim.title());
+        if (!promised.isEmpty()) out.println(passing + "      waits for " + promised);
     }
 
     private void showKept(Outcome outcome) {

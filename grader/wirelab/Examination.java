@@ -41,7 +41,7 @@ final class Examination {
         Thread.ofVirtual().name("early start").start(this::startEarly);
         if (!json) console.title();
         var outcomes = Runner.run(checks, Claim.of(checks), subject, !all && !json, json ? _ -> {}
-            : console::show);
+            : Console.TERMINAL ? new Teller(console, 1_000, "") : console::show);
         var took = Duration.ofNanos(System.nanoTime() - start);
         if (json) System.out.println(Json.of(number, title(number), outcomes, took));
         else console.summary(outcomes, took, again);
@@ -59,21 +59,25 @@ final class Examination {
         var console = new Console(out, number, title(number), source, false, false);
         var start = System.nanoTime();
         console.title();
-        var listener = new Runner.Listener() {
-            @Override public void hear(Outcome outcome) { console.show(outcome); }
-
-            @Override public void waits(Claim claim, String promised) {
-                console.waits(claim, promised);
-            }
-        };
-        var claims = Claim.of(checks).stream()
-            .collect(Collectors.partitioningBy(claim -> claim.number() >= begin));
-        var outcomes = Runner.run(checks, Stream.concat(claims.get(true).stream(),
-            claims.get(false).stream()).toList(), subject, true, listener).stream()
-                .sorted(Comparator.comparing(outcome -> outcome.claim().number())).toList();
+        var claims = Claim.of(checks);
+        var order = Stream.concat(claims.stream().filter(claim -> claim.number() >= begin),
+            claims.stream().filter(claim -> claim.number() < begin)).toList();
+        var outcomes = new ArrayList<>(Runner.run(checks, order, subject, true,
+            new Teller(console, 150, Worker.PASSING)));
+        outcomes.sort(Comparator.comparing(outcome -> outcome.claim().number()));
         console.summary(outcomes, Duration.ofNanos(System.nanoTime() - start),
             "save it, or press h for a hint");
         return outcomes;
+    }
+
+    /// Tells a person, also what a check waits for.
+    private record Teller(Console console, int patience, String passing)
+            implements Runner.Listener {
+        @Override public void hear(Outcome outcome) { console.show(outcome); }
+
+        @Override public void waits(Claim claim, String promised) {
+            console.waits(claim, promised, passing);
+        }
     }
 
     private void startEarly() {

@@ -11,8 +11,6 @@ import org.opentest4j.TestAbortedException;
 final class Referee implements InvocationInterceptor {
     /// For one check, all its waits together.
     static final Duration LIMIT = Duration.ofSeconds(60);
-    /// How long a check may run, milliseconds, until somebody wants to know what it waits for.
-    private static final int CURIOUS = 150;
     private static final Verdict CANCELLED = new Verdict.Skipped("the run was cancelled");
 
     @Override public void interceptTestMethod(Invocation<Void> invocation,
@@ -62,11 +60,12 @@ final class Referee implements InvocationInterceptor {
 
     private static Verdict result(CompletableFuture<Verdict> result, Checks checks, Claim claim)
             throws ExecutionException, InterruptedException, TimeoutException {
+        var listener = checks.bench.listener;
         try {
-            return result.get(CURIOUS, TimeUnit.MILLISECONDS);
+            return result.get(listener.patience(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException slow) {
-            checks.bench.waits(claim, checks.promised());
-            return result.get(LIMIT.toMillis() - CURIOUS, TimeUnit.MILLISECONDS);
+            listener.waits(claim, checks.promised());
+            return result.get(LIMIT.toMillis() - listener.patience(), TimeUnit.MILLISECONDS);
         }
     }
 

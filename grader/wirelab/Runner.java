@@ -16,6 +16,9 @@ final class Runner {
     interface Listener {
         void hear(Outcome outcome);
 
+        /// How long a check may run, milliseconds, until it is worth to say that it waits.
+        default int patience() { return 1_000; }
+
         /// The check of the next claim takes its time.
         ///
         /// @param promised what it waits for, or will look at next; empty if it has not said yet
@@ -136,6 +139,8 @@ final class Runner {
             while (known.containsKey(next())) listener.hear(known.get(claims.get(told++)));
             tellWhoWaits();
         }
+
+        @Override public int patience() { return listener.patience(); }
 
         @Override public synchronized void waits(Claim claim, String promised) {
             waiting.put(claim, promised);
