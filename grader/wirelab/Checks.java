@@ -495,7 +495,7 @@ public abstract class Checks {
             : Exchange.transcript(subject, exchanges(called));
     }
 
-    Verdict fail(List<String> saw) {
+    Verdict.Fail fail(List<String> saw) {
         return new Verdict.Fail(expected, section, saw, transcript(), help);
     }
 

@@ -18,6 +18,7 @@ final class Console {
     private final boolean colour;
     /// The number of the first claim that isn't kept.
     private int broken = Integer.MAX_VALUE;
+    private String beginning = "";
     private int waiting;
     private int kept;
     private int bonus;
@@ -42,7 +43,7 @@ final class Console {
         if (outcome.claim().number() > broken && !all) waiting++;
         else if (outcome.passed()) showKept(outcome);
         else if (outcome.verdict() instanceof Verdict.Skipped skipped)
-            out.println("  · " + title(outcome) + "   skipped: " + skipped.because());
+            out.println("  · " + title(outcome.claim()) + "   skipped: " + skipped.because());
         else {
             showBroken(outcome);
             if (!outcome.claim().bonus()) broken = outcome.claim().number();
@@ -51,38 +52,42 @@ final class Console {
 
     /// What a check waits for that takes its time.
     ///
+    /// @param whole   all that would be said if it ended now
     /// @param passing begins each line: nobody needs them later
-    void waits(Claim claim, String promised, String passing) {
+    void waits(Claim claim, Checks check, boolean whole, String passing) {
         if (claim.number() > broken) return;
-        out.println(passing + "  … " + claim.title());
-        if (!promised.isEmpty()) out.println(passing + "      waits for " + promised);
+        beginning = passing;
+        if (whole && !check.promised().isEmpty()) {
+            heading("…", claim);
+            show(check.fail(List.of("nothing of it yet")));
+            lookAt(claim);
+        } else {
+            line("  … " + title(claim));
+            if (!check.promised().isEmpty()) detail("waits for " + check.promised());
+        }
+        beginning = "";
     }
 
     private void showKept(Outcome outcome) {
-        out.println("  " + green("✔") + " " + title(outcome));
+        out.println("  " + green("✔") + " " + title(outcome.claim()));
         if (outcome.claim().bonus()) bonus++;
         else kept++;
     }
 
-    private static String title(Outcome outcome) {
-        return (outcome.claim().bonus() ? "+ " : "") + outcome.claim().title();
+    private static String title(Claim claim) {
+        return (claim.bonus() ? "+ " : "") + claim.title();
+    }
+
+    private void heading(String mark, Claim claim) {
+        var title = title(claim);
+        line("  " + mark + " " + title + " ".repeat(Math.max(2, COLUMNS - 10 - title.length()))
+            + "TODO " + claim.todo());
     }
 
     private void showBroken(Outcome outcome) {
-        var title = title(outcome);
-        out.println("  " + red("✘") + " " + title
-            + " ".repeat(Math.max(2, COLUMNS - 10 - title.length())) + todo(outcome));
+        heading(red("✘"), outcome.claim());
         switch (outcome.verdict()) {
-            case Verdict.Fail fail -> {
-                fail.transcript().forEach(this::detail);
-                detail("expected  " + fail.expected() + padded(fail.expected()) + fail.section());
-                var label = "saw       ";
-                for (var line : fail.saw()) {
-                    detail(label + line);
-                    label = "          ";
-                }
-                if (!fail.help().isEmpty()) detail("because   " + fail.help());
-            }
+            case Verdict.Fail fail -> show(fail);
             case Verdict.TimedOut late -> {
                 late.transcript().forEach(this::detail);
                 detail("expected  " + late.waitedFor());
@@ -100,7 +105,22 @@ final class Console {
             case Verdict.Pass _,
                 Verdict.Skipped _ -> throw new IllegalStateException("not broken: " + outcome);
         }
-        var line = todoLine(outcome.claim().todo());
+        lookAt(outcome.claim());
+    }
+
+    private void show(Verdict.Fail fail) {
+        fail.transcript().forEach(this::detail);
+        detail("expected  " + fail.expected() + padded(fail.expected()) + fail.section());
+        var label = "saw       ";
+        for (var line : fail.saw()) {
+            detail(label + line);
+            label = "          ";
+        }
+        if (!fail.help().isEmpty()) detail("because   " + fail.help());
+    }
+
+    private void lookAt(Claim claim) {
+        var line = todoLine(claim.todo());
         if (line.isPresent()) detail("look at   " + source.getFileName() + ":" + line.getAsInt());
     }
 
@@ -108,9 +128,9 @@ final class Console {
         return " ".repeat(Math.max(2, 52 - expected.length()));
     }
 
-    private void detail(String line) { out.println("      " + line); }
+    private void detail(String line) { line("      " + line); }
 
-    private static String todo(Outcome outcome) { return "TODO " + outcome.claim().todo(); }
+    private void line(String line) { out.println(beginning + line); }
 
     /// The line of the student's file where this TODO still stands.
     private OptionalInt todoLine(int todo) {

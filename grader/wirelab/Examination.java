@@ -41,7 +41,7 @@ final class Examination {
         Thread.ofVirtual().name("early start").start(this::startEarly);
         if (!json) console.title();
         var outcomes = Runner.run(checks, Claim.of(checks), subject, !all && !json, json ? _ -> {}
-            : Console.TERMINAL ? new Teller(console, 1_000, "") : console::show);
+            : Console.TERMINAL ? new Teller(console, 1_000, 0, "") : console::show);
         var took = Duration.ofNanos(System.nanoTime() - start);
         if (json) System.out.println(Json.of(number, title(number), outcomes, took));
         else console.summary(outcomes, took, again);
@@ -63,7 +63,7 @@ final class Examination {
         var order = Stream.concat(claims.stream().filter(claim -> claim.number() >= begin),
             claims.stream().filter(claim -> claim.number() < begin)).toList();
         var outcomes = new ArrayList<>(Runner.run(checks, order, subject, true,
-            new Teller(console, 150, Worker.PASSING)));
+            new Teller(console, 150, begin, Worker.PASSING)));
         outcomes.sort(Comparator.comparing(outcome -> outcome.claim().number()));
         console.summary(outcomes, Duration.ofNanos(System.nanoTime() - start),
             "save it, or press h for a hint");
@@ -71,12 +71,15 @@ final class Examination {
     }
 
     /// Tells a person, also what a check waits for.
-    private record Teller(Console console, int patience, String passing)
+    ///
+    /// @param worked  the number of the claim that somebody works on: all of it is told at once
+    /// @param passing begins the lines that nobody needs later
+    private record Teller(Console console, int patience, int worked, String passing)
             implements Runner.Listener {
         @Override public void hear(Outcome outcome) { console.show(outcome); }
 
-        @Override public void waits(Claim claim, String promised) {
-            console.waits(claim, promised, passing);
+        @Override public void waits(Claim claim, Checks check) {
+            console.waits(claim, check, claim.number() == worked, passing);
         }
     }
 

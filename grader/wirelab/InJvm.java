@@ -17,8 +17,9 @@ final class InJvm implements Subject {
 
     @Override public Settings settings() { return settings; }
 
+    /// Doesn't wait for the old server, which may take seconds to stop.
     @Override public synchronized void restart(Settings wanted) {
-        stop();
+        beginToStop();
         settings = wanted;
     }
 
@@ -82,21 +83,25 @@ final class InJvm implements Subject {
     @Override public boolean canStop() { return true; }
 
     @Override public synchronized void stop() {
-        var stopping = running;
-        running = null;
-        if (stopping == null) return;
-        var stop = Thread.ofVirtual().name("stop").start(() -> stopQuietly(stopping));
         try {
             // A lock that the student's code holds for ever would hold this, too. What is left
             // then ends with this JVM.
-            stop.join(STOP);
+            beginToStop().join(STOP);
         } catch (InterruptedException hurry) {
             Thread.currentThread().interrupt();
         }
     }
 
+    private Thread beginToStop() {
+        var stopping = running;
+        running = null;
+        return Thread.ofVirtual().name("stop").start(() -> stopQuietly(stopping));
+    }
+
+    /// @param stopping null for none
     private static void stopQuietly(Lab.Running stopping) {
         try {
+            if (stopping == null) return;
             stopping.stop();
         } catch (RuntimeException unwilling) {
             // What it still holds is the student's; it ends with this JVM.

@@ -27,10 +27,11 @@ final class Referee implements InvocationInterceptor {
         }
         var start = System.nanoTime();
         var verdict = judge(invocation, checks, claim);
+        bench.report(new Outcome(claim, verdict, Duration.ofNanos(System.nanoTime() - start)));
+        // A server that hangs takes its time to stop: nobody should wait for that verdict.
         checks.close();
         if (verdict instanceof Verdict.Crashed || verdict instanceof Verdict.TimedOut)
             bench.subject.stop();
-        bench.report(new Outcome(claim, verdict, Duration.ofNanos(System.nanoTime() - start)));
     }
 
     private static Verdict judge(Invocation<Void> invocation, Checks checks, Claim claim) {
@@ -64,7 +65,7 @@ final class Referee implements InvocationInterceptor {
         try {
             return result.get(listener.patience(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException slow) {
-            listener.waits(claim, checks.promised());
+            listener.waits(claim, checks);
             return result.get(LIMIT.toMillis() - listener.patience(), TimeUnit.MILLISECONDS);
         }
     }

@@ -200,11 +200,11 @@ public class Lab01 extends Checks {
             // shorter than it was.
             Predicate<List<Long>> random = pauses -> pauses.stream().anyMatch(pause -> pause < 16)
                 && pauses.stream().anyMatch(pause -> pause > 22);
+            var promised = promise("pauses at random between 10 and 30 ms, with every = 20 ms",
+                "lab text", "clients that were started together stay in step without jitter");
             var pauses = eventually(client.patience(), this::pauses,
                 seen -> random.test(seen) || most.get() > 1);
-            assertThat(random.test(pauses) && most.get() == 1)
-                .as(promise("pauses at random between 10 and 30 ms, with every = 20 ms", "lab text",
-                    "clients that were started together stay in step without jitter"))
+            assertThat(random.test(pauses) && most.get() == 1).as(promised)
                 .overridingErrorMessage("pauses of %s … ms%s", pauses.stream().limit(12).toList(),
                     most.get() > 1 ? ", and two polls at once" : "").isTrue();
         }

@@ -144,10 +144,11 @@ public class Lab02 extends Checks {
         var before = publish().id();
         var threads = platformThreads();
         var waiting = start(500, path(before, 30));
+        var promised = promise("listeners: 500, one for each who waits", "lab text",
+            "GET /health shows how many requests the server really holds");
         var held = eventually(this::listeners,
             count -> count >= 500 || waiting.stream().anyMatch(one -> !one.waits()));
-        assertThat(held).as(promise("listeners: 500, one for each who waits", "lab text",
-            "GET /health shows how many requests the server really holds"))
+        assertThat(held).as(promised)
             .overridingErrorMessage("listeners: %d, while 500 clients were to wait", held)
             .isGreaterThanOrEqualTo(500);
 
@@ -172,9 +173,10 @@ public class Lab02 extends Checks {
             .overridingErrorMessage("listeners: %d", held).isEqualTo(3);
         waiting.forEach(Pending::hangUp);
 
+        var promised = promise("0 listeners after all 3 hung up", "lab text",
+            "clients that come and go would fill the memory with requests that nobody waits for");
         var left = eventually(this::listeners, count -> count == before);
-        assertThat(left - before).as(promise("0 listeners after all 3 hung up", "lab text",
-            "clients that come and go would fill the memory with requests that nobody waits for"))
+        assertThat(left - before).as(promised)
             .overridingErrorMessage("listeners: %d", left).isZero();
     }
 

@@ -164,9 +164,10 @@ public class Lab04 extends Checks {
         var published = CompletableFuture.supplyAsync(() -> publish(100),
             Thread::startVirtualThread);
 
-        assertThat(fast.distinct(100)).as(promise("100 quotes at once, while one subscriber is "
-            + "silent and another is dead", "lab text",
-            "deliver beside the publisher, and to each subscriber on its own"))
+        var promised = promise("100 quotes at once, while one subscriber is silent and another is "
+            + "dead", "lab text",
+            "deliver beside the publisher, and to each subscriber on its own");
+        assertThat(fast.distinct(100)).as(promised)
             .overridingErrorMessage("%d of 100 within %d s", fast.distinct(0), SOON.toSeconds())
             .isGreaterThanOrEqualTo(100);
         assertThat(published.isDone() || eventually(published::isDone, done -> done))

@@ -297,6 +297,8 @@ public class Lab05 extends Checks {
             "two heartbeats take too long; start it with HEARTBEAT_MS=100 and tell with "
             + "--setting HEARTBEAT_MS=100");
         var last = publish().id();
+        promise("a line that begins with a colon after each " + heartbeat.toMillis()
+            + " ms of silence", "WHATWG HTML §9.2.7", "a proxy cuts what looks dead");
         var begun = System.nanoTime();
         var stream = stream(after(last));
         var text = eventually(heartbeat.multipliedBy(2).plus(SOON), stream::text,
@@ -304,8 +306,6 @@ public class Lab05 extends Checks {
                 || stream.ended());
         var took = (System.nanoTime() - begun) / 1_000_000;
 
-        promise("a line that begins with a colon after each " + heartbeat.toMillis()
-            + " ms of silence", "WHATWG HTML §9.2.7", "a proxy cuts what looks dead");
         assertThat(comments(text) >= 2 && comments(text) <= took / heartbeat.toMillis() + 1)
             .overridingErrorMessage("%d of them in %d ms%s", comments(text), took,
                 stream.ended() ? ", then the end" : "").isTrue();
@@ -326,10 +326,11 @@ public class Lab05 extends Checks {
         assertHolds(before, 3);
         streams.forEach(EventStream::hangUp);
 
-        var left = listeners(before) - before;
-        assertThat(left).as(promise("0 listeners after all 3 hung up", "lab text",
+        var promised = promise("0 listeners after all 3 hung up", "lab text",
             "the next heartbeat would find out, but in " + settings().number("HEARTBEAT_MS")
-                + " ms; see HangUp.watch"))
+                + " ms; see HangUp.watch");
+        var left = listeners(before) - before;
+        assertThat(left).as(promised)
             .overridingErrorMessage("listeners: %d", left).isZero();
     }
 

@@ -513,11 +513,11 @@ public class Lab09 extends RpcChecks {
         var held = eventually(this::listeners, count -> count == before + 2);
         assertThat(held - before).isEqualTo(2);
         for (var i = 0; i < 3 * WAITING; i++) call.send(buy(padded("n", i), "", 1));
+        var promised = promise("the call ended, its listener closed: more than 1,000 events wait",
+            "lab text", "3,000 answers wait, about 200 bytes each, and one who reads nothing would "
+                + "fill the memory");
         var left = eventually(this::listeners, count -> count == before + 1);
-        assertThat(left - before)
-            .as(promise("the call ended, its listener closed: more than 1,000 events wait",
-                "lab text", "3,000 answers wait, about 200 bytes each, and one who reads nothing "
-                    + "would fill the memory"))
+        assertThat(left - before).as(promised)
             .overridingErrorMessage("its listener is open, queued: %d", health().getQueued())
             .isEqualTo(1);
         publish(symbol, 50, 60);
@@ -900,6 +900,7 @@ public class Lab09 extends RpcChecks {
     void client_sends_each_order_once_and_half_closes() throws IOException {
         var desk = new Desk(true);
         var follower = trade(desk, 100);
+        promise("order-1 to order-100, each once, in order, and a half-close", "lab text");
         var sent = eventually(desk::halfClosedAfter, count -> count >= 0);
 
         assertThat(desk.ids()).as(promise("order-1 to order-100, each once, in order", "lab text"))
