@@ -361,7 +361,8 @@ class lab06 {
 
         private void gone() {
             closed.set(true);
-            leave();
+            // Jetty may call this from within sendText(), in the middle of a broadcast.
+            Thread.startVirtualThread(this::leave);
             // Both threads end by themselves. An interrupt in the middle of a write would close the
             // connection before Jetty has answered a close frame.
             over.countDown();
