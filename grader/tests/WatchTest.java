@@ -142,6 +142,14 @@ class WatchTest {
         }
     }
 
+    @Test void a_hint_that_is_asked_for_during_the_first_run_comes_after_it() throws Exception {
+        try (var watch = new Watch("3")) {
+            watch.press('h');
+            watch.until("next: fix TODO 1");
+            watch.until("TODO 1, hint 1 of");
+        }
+    }
+
     @Test void a_check_that_takes_its_time_says_what_it_waits_for() throws Exception {
         try (var watch = new Watch("3")) {
             watch.until("next: fix TODO 1");

@@ -44,6 +44,8 @@ public final class WatchCommand implements Callable<Integer> {
     private Jvm jvm;
     private Jvm spare;
     private boolean running;
+    /// Whether a hint is wanted when this run is over.
+    private boolean asked;
     private int printed;
     /// How many lines stand at the end that the next one replaces.
     private int passing;
@@ -116,7 +118,11 @@ public final class WatchCommand implements Callable<Integer> {
         switch (key) {
             case 'r' -> check();
             case 'l' -> say(list(progress));
-            case 'h' -> hint();
+            case 'h' -> {
+                // What is broken may be on the screen already, and its run not over.
+                asked = running && !broken.containsKey(number);
+                if (!asked) hint();
+            }
             case 'n' -> {
                 open(number).ifPresent(this::choose);
                 check();
@@ -146,6 +152,7 @@ public final class WatchCommand implements Callable<Integer> {
     private void run() {
         // What it still does for the text before is of no interest any more.
         running = true;
+        asked = false;
         printed = 0;
         jvm.check(Reference.lab(lab()),
             Optional.ofNullable(broken.get(number)).map(Claim::number).orElse(1));
@@ -192,6 +199,7 @@ public final class WatchCommand implements Callable<Integer> {
         var code = Integer.parseInt(result[0]);
         var again = progress.passed(lab());
         if (code <= 1) record(result);
+        if (asked) hint();
         if (code == 0) pass(again);
         if (running) return;
         jvm.warm(Reference.solution(lab()));
