@@ -131,7 +131,9 @@ void connect(int port, String... headers) throws InterruptedException {
         if (former != null) former.closeConnection(1006, "");
         reset();
         say(lines("> GET /quotes/socket", List.of(headers), ""));
-        connection.connect();
+        // jshell waits for all threads that it finds in its group just after it began a line. If it
+        // is slow, those of this connection are among them: they get another group.
+        Thread.startVirtualThread(connection::connect).join();
         say(connection.answered.get(patience.toMillis(), TimeUnit.MILLISECONDS));
         if (ws.isOpen()) pending.set(1);
     } catch (IllegalArgumentException wrong) {
