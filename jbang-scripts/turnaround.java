@@ -60,21 +60,14 @@ class turnaround extends Benchmark {
         if (runs > 0 && Scripts.ask("mvn", "-v").code() != 0)
             throw new Unusable("Maven is missing. Put mvn on the PATH.");
         copy = Files.createTempDirectory("wirelab-");
-        // For Ctrl-C.
-        var deletion = new Thread(this::delete);
-        Runtime.getRuntime().addShutdownHook(deletion);
-        try {
-            for (var part : List.of("labs", "solutions", "proto", "grader", "jbang", "jbang.cmd",
-                "jbang.properties", "jbang-catalog.json")) copy(part);
-            System.out.printf("seconds from a save to the verdict%n%n"
-                + "%-6s %-16s %-32s %5s %6s %6s%n",
-                "lab", "verdict", "with", "saves", "p50", "p95");
-            for (var lab : labs) measure(lab);
-            return 0;
-        } finally {
-            delete();
-            Runtime.getRuntime().removeShutdownHook(deletion);
-        }
+        // Also after Ctrl-C.
+        Runtime.getRuntime().addShutdownHook(new Thread(this::delete));
+        for (var part : List.of("labs", "solutions", "proto", "grader", "jbang", "jbang.cmd",
+            "jbang.properties", "jbang-catalog.json")) copy(part);
+        System.out.printf("seconds from a save to the verdict%n%n"
+            + "%-6s %-16s %-32s %5s %6s %6s%n", "lab", "verdict", "with", "saves", "p50", "p95");
+        for (var lab : labs) measure(lab);
+        return 0;
     }
 
     private void delete() {

@@ -361,7 +361,7 @@ class lab06 {
 
         private void gone() {
             closed.set(true);
-            // Jetty may call this from within sendText(), in the middle of a broadcast.
+            // Jetty may call this from within sendText(): a broadcast that sends ends first.
             Thread.startVirtualThread(this::leave);
             // Both threads end by themselves. An interrupt in the middle of a write would close the
             // connection before Jetty has answered a close frame.

@@ -116,7 +116,7 @@ public final class VerifyCommand implements Callable<Integer> {
 
     /// Each claim belongs to a TODO that the starter has, each TODO to a claim.
     private static void todos(String starter, List<Claim> claims, List<String> problems) {
-        var marked = Pattern.compile("// TODO (\\d+)").matcher(starter).results()
+        var marked = Bodies.TODO.matcher(starter).results()
             .map(mark -> Integer.parseInt(mark.group(1)))
                 .collect(Collectors.toCollection(TreeSet::new));
         var claimed = claimed(claims);

@@ -58,8 +58,7 @@ public final class WatchCommand implements Callable<Integer> {
             throw new Usage("--poll " + poll + ": must be from 5 to 10000 ms.");
         progress = Progress.here();
         choose(number == null ? open(0).orElse(Project.labs().getLast()) : number);
-        terminal = System.console() != null && System.console().isTerminal()
-            ? TerminalBuilder.builder().system(true).build() : null;
+        terminal = Console.TERMINAL ? TerminalBuilder.builder().system(true).build() : null;
         if (terminal != null) terminal.enterRawMode();
         Thread.ofPlatform().daemon().name("keys").start(this::readKeys);
         jvm = new Jvm();
