@@ -22,7 +22,7 @@ import org.junit.platform.launcher.core.*;
 final class AllTests {
     private static final List<Class<?>> TESTS = List.of(MessageTest.class,
         EventStreamTest.class, FrameTest.class, WebhookTest.class, TapTest.class,
-        ConsoleTest.class, CommandTest.class, GivenTest.class, VerifyTest.class,
+        DeadlineTest.class, ConsoleTest.class, CommandTest.class, GivenTest.class, VerifyTest.class,
         SubjectTest.class, ForeignClientTest.class, NodeTest.class, RpcTest.class,
         ProtoTest.class, WatchTest.class, JourneyTest.class, DoctorTest.class, SnippetTest.class,
         ConsoleSessionTest.class);

@@ -50,7 +50,7 @@ class ForeignClientTest {
         try (var http = new Http(URI.create(url("")), Checks.SOON)) {
             http.send(Http.request(method, path,
                 body == null ? null : body.getBytes(StandardCharsets.UTF_8)));
-            return http.answer(method, Checks.SOON, false);
+            return http.answer(method, Deadline.in(Checks.SOON), false);
         }
     }
 

@@ -21,7 +21,7 @@ class GivenTest {
         try (var http = new Http(server.url(), Duration.ofSeconds(5))) {
             http.send(Http.request(method, path, body == null ? null
                 : body.getBytes(StandardCharsets.UTF_8)));
-            return http.answer(method, Duration.ofSeconds(5), false);
+            return http.answer(method, Deadline.in(Duration.ofSeconds(5)), false);
         }
     }
 
@@ -94,7 +94,7 @@ class GivenTest {
                 "var page = page(feed, after);", "Page page = null;").lab());
              var http = new Http(broken.url(), Duration.ofSeconds(5))) {
             http.send(Http.request("GET", "/quotes", null));
-            var answer = http.answer("GET", Duration.ofSeconds(5), false);
+            var answer = http.answer("GET", Deadline.in(Duration.ofSeconds(5)), false);
 
             assertThat(answer.status()).isEqualTo(500);
             assertThat(answer.json().path("detail").asText()).contains("NullPointerException")
@@ -109,7 +109,7 @@ class GivenTest {
                     + "var page = page(feed, after);").lab());
              var http = new Http(tagged.url(), Duration.ofSeconds(5))) {
             http.send(Http.request("GET", "/quotes", null, "If-None-Match", "\"v1\""));
-            var answer = http.answer("GET", Duration.ofSeconds(5), false);
+            var answer = http.answer("GET", Deadline.in(Duration.ofSeconds(5)), false);
 
             assertThat(answer.status()).isEqualTo(412);
             assertThat(answer.header("ETag")).isEmpty();

@@ -75,12 +75,12 @@ public final class Call<Q, R> implements AutoCloseable {
 
     /// All replies so far, once they are at least `count`; fails if they don't come.
     public synchronized List<R> replies(int count) {
-        var deadline = Deadline.in(Checks.SOON);
+        var deadline = Deadline.soon();
         while (replies.size() < count) {
-            if (status != null || deadline.passed())
+            if (status != null || deadline.passed(replies.size()))
                 throw new AssertionError(replies.size() + " of " + count + " messages"
                     + (status != null ? ", then status " + said()
-                        : " after " + Checks.SOON.toSeconds() + " s"));
+                        : " after " + deadline.after()));
             await();
         }
         return messages();
@@ -96,10 +96,10 @@ public final class Call<Q, R> implements AutoCloseable {
 
     /// The status, as soon as the call has ended; fails if it doesn't end.
     public synchronized Status status() {
-        var deadline = Deadline.in(Checks.SOON);
+        var deadline = Deadline.soon();
         while (status == null) {
-            if (deadline.passed())
-                throw new AssertionError("no status within " + Checks.SOON.toSeconds() + " s");
+            if (deadline.passed(replies.size()))
+                throw new AssertionError("no status within " + deadline.after());
             await();
         }
         return status;

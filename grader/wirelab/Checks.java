@@ -129,7 +129,7 @@ public abstract class Checks {
         try (var http = connect()) {
             http.send(Http.request(method, path, body == null ? null
                 : body.getBytes(StandardCharsets.UTF_8), headers));
-            return http.answer(method, SOON, false);
+            return http.answer(method, Deadline.soon(), false);
         }
     }
 
@@ -140,7 +140,7 @@ public abstract class Checks {
             var closing = Stream.concat(Stream.of(headers), Stream.of("Connection", "close"))
                 .toArray(String[]::new);
             http.send(Http.request(method, path, null, closing));
-            return http.answer(method, SOON, true);
+            return http.answer(method, Deadline.soon(), true);
         }
     }
 
@@ -155,7 +155,8 @@ public abstract class Checks {
             while (answers.size() < count) {
                 var flight = Math.min(200, count - answers.size());
                 for (var i = 0; i < flight; i++) http.send(request);
-                for (var i = 0; i < flight; i++) answers.add(http.answer(method, SOON, false));
+                for (var i = 0; i < flight; i++)
+                    answers.add(http.answer(method, Deadline.soon(), false));
             }
             return answers;
         }
@@ -179,7 +180,8 @@ public abstract class Checks {
                 var request = requests.get(i);
                 connections.get(i).send(new byte[] {request[request.length - 1]});
             }
-            return connections.stream().map(http -> http.answer(method, SOON, false)).toList();
+            return connections.stream()
+                .map(http -> http.answer(method, Deadline.soon(), false)).toList();
         } finally {
             connections.forEach(Http::close);
         }
@@ -235,17 +237,23 @@ public abstract class Checks {
         return eventually(Duration.ofSeconds(1), this::listeners, n -> n == 0);
     }
 
-    /// Asks again every few milliseconds until `wanted` holds; the last value either way.
+    /// Asks again every few milliseconds until `wanted` holds of something that a healthy server
+    /// does at once; the last value either way.
     protected static <T> T eventually(Supplier<T> value, Predicate<T> wanted) {
-        return eventually(SOON, value, wanted);
+        return eventually(Deadline.soon(), value, wanted);
     }
 
+    /// The same for what may take its time.
+    ///
     /// @param limit how long to ask
     protected static <T> T eventually(Duration limit, Supplier<T> value, Predicate<T> wanted) {
-        var deadline = Deadline.in(limit);
+        return eventually(Deadline.in(limit), value, wanted);
+    }
+
+    private static <T> T eventually(Deadline deadline, Supplier<T> value, Predicate<T> wanted) {
         while (true) {
             var now = value.get();
-            if (wanted.test(now) || deadline.passed()) return now;
+            if (wanted.test(now) || deadline.passed(now)) return now;
             Deadline.pause();
         }
     }
@@ -296,7 +304,7 @@ public abstract class Checks {
             "Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
             "Sec-WebSocket-Key", Base64.getEncoder().encodeToString(key)), Stream.of(headers))
             .toArray(String[]::new)));
-        var answer = http.answer("GET", SOON, false);
+        var answer = http.answer("GET", Deadline.soon(), false);
         if (answer.status() != 101) {
             promise("101 to a right handshake", "RFC 6455 §4.2.2");
             throw new AssertionError("" + answer);
@@ -347,7 +355,7 @@ public abstract class Checks {
             sentAt = System.nanoTime();
             Thread.ofVirtual().name("pending").start(() -> {
                 try {
-                    answer.complete(http.answer("GET", Referee.LIMIT, false));
+                    answer.complete(http.answer("GET", Deadline.in(Referee.LIMIT), false));
                 } catch (RuntimeException none) {
                     answer.completeExceptionally(none);
                 }
@@ -357,19 +365,13 @@ public abstract class Checks {
         /// Whether nothing has come back yet.
         public boolean waits() { return !answer.isDone(); }
 
-        public Answer answer() { return answer(SOON); }
+        public Answer answer() { return answer(Deadline.soon()); }
 
         /// @param limit how long to wait for it from now on
-        public Answer answer(Duration limit) {
-            try {
-                return answer.get(limit.toMillis(), TimeUnit.MILLISECONDS);
-            } catch (TimeoutException late) {
-                throw new Http.NoAnswer("an answer to the request that waits", limit);
-            } catch (ExecutionException broken) {
-                throw (RuntimeException) broken.getCause();
-            } catch (InterruptedException cancelled) {
-                throw new CancellationException("interrupted");
-            }
+        public Answer answer(Duration limit) { return answer(Deadline.in(limit)); }
+
+        private Answer answer(Deadline deadline) {
+            return Http.await(answer, deadline, "an answer to the request that waits");
         }
 
         /// From sending the request to its answer, which has come.

@@ -91,7 +91,7 @@ final class Console {
             case Verdict.TimedOut late -> {
                 late.transcript().forEach(this::detail);
                 detail("expected  " + late.waitedFor());
-                detail("saw       nothing of it within " + seconds(late.limit()));
+                detail("saw       nothing of it within " + seconds(late.waited()));
             }
             case Verdict.Crashed crashed -> {
                 crashed.transcript().forEach(this::detail);
@@ -198,7 +198,7 @@ final class Console {
             .min(Comparator.comparing(Claim::bonus).thenComparing(Claim::number));
     }
 
-    private static String seconds(Duration duration) {
+    static String seconds(Duration duration) {
         return "%.1f s".formatted(duration.toMillis() / 1000.0);
     }
 

@@ -48,7 +48,7 @@ public final class EventStream implements AutoCloseable {
     private void read() {
         try {
             reading.await();
-            var in = http.input(Referee.LIMIT);
+            var in = http.input(Deadline.in(Referee.LIMIT));
             var message = Message.answerHead(in);
             if (message == null || !message.complete())
                 throw new Http.NoAnswer("the connection was closed before the answer came", null);
@@ -123,15 +123,7 @@ public final class EventStream implements AutoCloseable {
 
     /// Status line and headers, as soon as they have come.
     public Answer head() {
-        try {
-            return head.get(Checks.SOON.toMillis(), TimeUnit.MILLISECONDS);
-        } catch (TimeoutException late) {
-            throw new Http.NoAnswer("status line and headers", Checks.SOON);
-        } catch (ExecutionException broken) {
-            throw (RuntimeException) broken.getCause();
-        } catch (InterruptedException cancelled) {
-            throw new CancellationException("interrupted");
-        }
+        return Http.await(head, Deadline.soon(), "status line and headers");
     }
 
     /// All events so far, once they are at least `count`; fails if they don't come.
@@ -158,12 +150,12 @@ public final class EventStream implements AutoCloseable {
     }
 
     private void await(int count, String what, IntSupplier size) {
-        var deadline = Deadline.in(Checks.SOON);
+        var deadline = Deadline.soon();
         while (size.getAsInt() < count) {
-            if (ended || deadline.passed())
+            if (ended || deadline.passed(body.size()))
                 throw new AssertionError(size.getAsInt() + " of " + count + " " + what
                     + (ended ? ", then the stream ended"
-                        : " after " + Checks.SOON.toSeconds() + " s"));
+                        : " after " + deadline.after()));
             try {
                 wait(20);
             } catch (InterruptedException cancelled) {

@@ -60,10 +60,11 @@ final class GradeCommand implements Callable<Integer> {
     }
 
     private Subject remote() {
-        if ("http".equals(url.getScheme()) && url.getHost() != null && url.getPort() > 0)
-            return new Remote(url, Settings.PROMISED.with(told));
-        throw new Usage("--url " + url
-            + ": must name scheme, host and port, like http://127.0.0.1:7001");
+        if (!"http".equals(url.getScheme()) || url.getHost() == null || url.getPort() <= 0)
+            throw new Usage("--url " + url
+                + ": must name scheme, host and port, like http://127.0.0.1:7001");
+        Deadline.elsewhere();
+        return new Remote(url, Settings.PROMISED.with(told));
     }
 
     private Subject compiled(int number) throws IOException {

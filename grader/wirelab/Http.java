@@ -8,19 +8,20 @@ import module java.base;
 final class Http implements AutoCloseable {
     /// The subject did not answer as HTTP asks.
     static final class NoAnswer extends RuntimeException {
-        final Duration limit;
+        final Duration waited;
 
-        /// @param limit how long it was waited for; null when the connection broke off
-        NoAnswer(String what, Duration limit) {
+        /// @param waited how long it was waited for; null when the connection broke off
+        NoAnswer(String what, Duration waited) {
             super(what);
-            this.limit = limit;
+            this.waited = waited;
         }
     }
 
     private final URI server;
     private final Socket socket = new Socket();
     private final InputStream in;
-    private volatile long deadline;
+    private volatile Deadline deadline;
+    private int received;
 
     /// @param server where to connect
     /// @param limit  for connecting
@@ -66,21 +67,19 @@ final class Http implements AutoCloseable {
 
     /// Reads one answer.
     ///
-    /// @param limit for all of it, however slowly it drips
+    /// @param until for all of it, however slowly it drips
     /// @param rest  read on until the connection is closed, into [Answer#tail]
-    Answer answer(String method, Duration limit, boolean rest) {
-        var start = System.nanoTime();
-        deadline = start + limit.toNanos();
+    Answer answer(String method, Deadline until, boolean rest) {
+        deadline = until;
         try {
             var message = Message.answer(in, method);
             if (message == null || !message.complete())
                 throw new NoAnswer("the connection was closed before the answer was complete",
                     null);
             var tail = rest ? in.readAllBytes() : new byte[0];
-            var now = System.nanoTime();
-            return new Answer(message, tail, Duration.ofNanos(now - start), now);
+            return new Answer(message, tail, until.waited(), System.nanoTime());
         } catch (SocketTimeoutException late) {
-            throw new NoAnswer("a complete answer to " + method, limit);
+            throw new NoAnswer("a complete answer to " + method, until.waited());
         } catch (ProtocolException malformed) {
             throw new NoAnswer("HTTP that can be parsed: " + malformed.getMessage(), null);
         } catch (IOException broken) {
@@ -90,10 +89,27 @@ final class Http implements AutoCloseable {
 
     /// What comes, to be read by somebody else.
     ///
-    /// @param limit for all of it
-    InputStream input(Duration limit) {
-        deadline = System.nanoTime() + limit.toNanos();
+    /// @param until for all of it
+    InputStream input(Deadline until) {
+        deadline = until;
         return in;
+    }
+
+    /// Its result, as soon as it is there.
+    ///
+    /// @param what is waited for
+    static <T> T await(CompletableFuture<T> future, Deadline deadline, String what) {
+        while (true) {
+            try {
+                return future.get(deadline.step(), TimeUnit.MILLISECONDS);
+            } catch (TimeoutException late) {
+                if (deadline.passed()) throw new NoAnswer(what, deadline.waited());
+            } catch (ExecutionException broken) {
+                throw (RuntimeException) broken.getCause();
+            } catch (InterruptedException cancelled) {
+                throw new CancellationException("interrupted");
+            }
+        }
     }
 
     /// Hangs up.
@@ -115,10 +131,17 @@ final class Http implements AutoCloseable {
         }
 
         @Override public int read(byte[] buffer, int offset, int length) throws IOException {
-            var left = (deadline - System.nanoTime()) / 1_000_000;
-            if (left <= 0) throw new SocketTimeoutException("deadline");
-            socket.setSoTimeout((int) left);
-            return super.read(buffer, offset, length);
+            while (!deadline.passed(received)) {
+                socket.setSoTimeout((int) deadline.step());
+                try {
+                    var count = super.read(buffer, offset, length);
+                    received += count;
+                    return count;
+                } catch (SocketTimeoutException notYet) {
+                    // Another look at the deadline.
+                }
+            }
+            throw new SocketTimeoutException("deadline");
         }
     }
 }

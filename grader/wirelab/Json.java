@@ -50,7 +50,7 @@ final class Json {
             }
             case Verdict.TimedOut late -> {
                 claim.put("expected", late.waitedFor());
-                claim.put("limitSeconds", late.limit().toMillis() / 1000.0);
+                claim.put("waitedSeconds", late.waited().toMillis() / 1000.0);
                 claim.put("transcript", late.transcript());
             }
             case Verdict.KitFault fault -> {

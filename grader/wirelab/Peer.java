@@ -25,7 +25,7 @@ public final class Peer implements AutoCloseable {
 
     private void read() {
         try {
-            var in = http.input(Referee.LIMIT);
+            var in = http.input(Deadline.in(Referee.LIMIT));
             for (Frame frame; (frame = next(in)) != null; ) take(frame);
         } catch (IOException | InterruptedException broken) {
             // What end() says is all that there is to say.
@@ -127,12 +127,12 @@ public final class Peer implements AutoCloseable {
     }
 
     private synchronized String next() {
-        var deadline = Deadline.in(Checks.SOON);
+        var deadline = Deadline.soon();
         while (texts.size() == received) {
-            if (ended || closed().isPresent() || deadline.passed())
+            if (ended || closed().isPresent() || deadline.passed(frames.size()))
                 throw new AssertionError("no message" + closed().map(frame -> ", but " + frame)
                     .orElse(ended ? ", but the end of the connection"
-                        : " within " + Checks.SOON.toSeconds() + " s"));
+                        : " within " + deadline.after()));
             await();
         }
         return texts.get(received++);
@@ -161,10 +161,10 @@ public final class Peer implements AutoCloseable {
     /// The status in the server's close frame, as soon as it comes; 1005 if it has none, 1006 if
     /// the connection ends without a close frame (RFC 6455 §7.1.5). Fails if neither comes.
     public synchronized int closeCode() {
-        var deadline = Deadline.in(Checks.SOON);
+        var deadline = Deadline.soon();
         while (!ended && closed().isEmpty()) {
-            if (deadline.passed()) throw new AssertionError("no close frame within "
-                + Checks.SOON.toSeconds() + " s");
+            if (deadline.passed(frames.size()))
+                throw new AssertionError("no close frame within " + deadline.after());
             await();
         }
         return closed().map(Frame::closeCode).orElse(1006);

@@ -78,8 +78,8 @@ final class Referee implements InvocationInterceptor {
         return switch (thrown) {
             case AssertionError broken -> checks.died(Duration.ZERO)
                 .orElseGet(() -> checks.fail(lines(broken, checks.promised())));
-            case Http.NoAnswer none when none.limit != null ->
-                new Verdict.TimedOut(none.getMessage(), none.limit, checks.transcript());
+            case Http.NoAnswer none when none.waited != null ->
+                new Verdict.TimedOut(none.getMessage(), none.waited, checks.transcript());
             case Http.NoAnswer none -> checks.died(Duration.ofMillis(250))
                 .orElseGet(() -> checks.fail(List.of(none.getMessage())));
             case TestAbortedException aborted -> new Verdict.Skipped(aborted.getMessage());

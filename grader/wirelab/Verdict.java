@@ -31,9 +31,10 @@ public sealed interface Verdict {
     /// The subject did not do what the check waited for.
     ///
     /// @param waitedFor  what should have come
-    /// @param limit      how long the check waited
+    /// @param waited     how long the check waited
     /// @param transcript what crossed the wire until then, lines
-    record TimedOut(String waitedFor, Duration limit, List<String> transcript) implements Verdict {}
+    record TimedOut(String waitedFor, Duration waited, List<String> transcript)
+        implements Verdict {}
 
     /// The check itself is broken; the subject is not to blame.
     ///

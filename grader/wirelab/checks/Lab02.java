@@ -222,7 +222,7 @@ public class Lab02 extends Checks {
             promise("1–3 once each; 2 again, since the sink failed on it", "lab text",
                 "the cursor may move only when the sink has returned");
             assertIds(client.ids(3)).areExactly(ids(1, 3));
-            eventually(() -> held.silences.get(), count -> count >= 2);
+            eventually(SOON, () -> held.silences.get(), count -> count >= 2);
             held.publish(2);
             promise("then 4 and 5, after some answers of 204", "lab text",
                 "204 says that nothing came: the cursor stays");

@@ -257,7 +257,7 @@ public class Lab03 extends Checks {
     /// The client gives this list to its sink at each poll, but for one that is under way now.
     private void assertDelivers(Follower client, String json) {
         var before = client.values(0).size();
-        var values = eventually(() -> client.values(0),
+        var values = eventually(SOON, () -> client.values(0),
             seen -> seen.size() >= before + 3 || client.ended().isPresent());
         var later = values.stream().skip(before + 1).toList();
         assertThat(later.size() > 1 && later.stream().allMatch(tree(json)::equals))

@@ -481,7 +481,7 @@ public class Lab05 extends Checks {
     }
 
     private static List<String> awaitRequests(List<String> asked, int count, Follower client) {
-        return eventually(() -> List.copyOf(asked), all -> all.size() >= count
+        return eventually(SOON, () -> List.copyOf(asked), all -> all.size() >= count
             || client.ended().isPresent());
     }
 
@@ -499,7 +499,7 @@ public class Lab05 extends Checks {
             promise("quotes 1–6 in spite of 503, 429 and 500", "lab text");
             for (var i = 1; i < 6; i++) client.ids(i);
             assertIds(client.ids(6)).areExactly(ids(1, 6));
-            var pauses = eventually(this::pauses, all -> all.size() >= least.size());
+            var pauses = eventually(SOON, this::pauses, all -> all.size() >= least.size());
             var late = 0;
             for (var i = 0; i < least.size(); i++) {
                 promise("at least %d ms before try %d".formatted(least.get(i), i + 2),
@@ -575,7 +575,7 @@ public class Lab05 extends Checks {
             : answer));
         try (var client = follow(new Lab.Start(tap.url(), 0))) {
             assertIds(client.ids(1)).areExactly(ids(1, 1));
-            var end = eventually(client::ended, how -> how.isPresent() || asked.get() > 5);
+            var end = eventually(SOON, client::ended, how -> how.isPresent() || asked.get() > 5);
             assertThat(end.isPresent() && asked.get() == 2)
                 .overridingErrorMessage("%d requests%s", asked.get(), end.map(how -> ", then "
                     + String.join(" ", how)).orElse(" and no end")).isTrue();

@@ -733,7 +733,7 @@ public class Lab06 extends Checks {
             for (var number = 0; number < 3; number++) host.visit(number, client);
             promise("the end after close code 4401", "lab text",
                 "the same token will be as wrong in a second");
-            assertThat(eventually(client::ended, Optional::isPresent).isPresent())
+            assertThat(eventually(SOON, client::ended, Optional::isPresent).isPresent())
                 .overridingErrorMessage("%d connections, and it goes on", host.visits().size())
                 .isTrue();
             assertThat(host.visits().size()).isEqualTo(3);
@@ -751,11 +751,11 @@ public class Lab06 extends Checks {
             // While the sink is busy with the first the others arrive: they are read together.
             client.hold();
             visit.say(quotes(1, 9));
-            eventually(() -> quotesPassed(tap), count -> count == 9);
+            eventually(SOON, () -> quotesPassed(tap), count -> count == 9);
             client.goOn();
             promise("quote 1, then the end: the sink failed on 2", "lab text",
                 "a quote that got lost between two that did not is the worst of all");
-            assertThat(eventually(client::ended, Optional::isPresent).isPresent())
+            assertThat(eventually(SOON, client::ended, Optional::isPresent).isPresent())
                 .overridingErrorMessage("it goes on").isTrue();
             assertThat(other.visits().size()).isEqualTo(1);
         }
@@ -890,7 +890,7 @@ public class Lab06 extends Checks {
         /// Waits until the client has said who it is and what it wants; fails if it says anything
         /// else.
         void welcomed(String token, String... symbols) {
-            var said = eventually(this::said, all -> all.size() >= 2);
+            var said = eventually(SOON, this::said, all -> all.size() >= 2);
             assertThat(said.size() == 2 && type(said.getFirst()).equals("auth")
                 && said.getFirst().path("token").asText().equals(token)
                 && type(said.getLast()).equals("subscribe") && texts(said.getLast()

@@ -726,7 +726,7 @@ public class Lab08 extends RpcChecks {
         assertThat(follow(visit, client, visit::stuck)).isTrue();
 
         client.close();
-        assertThat(eventually(visit::isCancelled, is -> is))
+        assertThat(eventually(SOON, visit::isCancelled, is -> is))
             .as(promise("the call cancelled", "lab text",
                 "else the server keeps it open, for a client that isn't there any more"))
             .overridingErrorMessage("it goes on").isTrue();

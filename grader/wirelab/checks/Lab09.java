@@ -879,7 +879,7 @@ public class Lab09 extends RpcChecks {
 
     /// The follower's end, once it ended by itself.
     private String ended(Follower follower) {
-        return eventually(() -> follower.ended().map(how -> String.join(" ", how)).orElse(""),
+        return eventually(SOON, () -> follower.ended().map(how -> String.join(" ", how)).orElse(""),
             how -> !how.isEmpty());
     }
 
@@ -901,7 +901,7 @@ public class Lab09 extends RpcChecks {
         var desk = new Desk(true);
         var follower = trade(desk, 100);
         promise("order-1 to order-100, each once, in order, and a half-close", "lab text");
-        var sent = eventually(desk::halfClosedAfter, count -> count >= 0);
+        var sent = eventually(SOON, desk::halfClosedAfter, count -> count >= 0);
 
         assertThat(desk.ids()).as(promise("order-1 to order-100, each once, in order", "lab text"))
             .isEqualTo(orders(100));
@@ -936,7 +936,7 @@ public class Lab09 extends RpcChecks {
     }
 
     private void wait(Desk desk, int orders) {
-        var came = eventually(() -> desk.ids().size(), count -> count >= orders);
+        var came = eventually(SOON, () -> desk.ids().size(), count -> count >= orders);
         assertThat(came).overridingErrorMessage("%d orders, %d answered", came, desk.answered())
             .isEqualTo(orders);
     }
@@ -971,7 +971,7 @@ public class Lab09 extends RpcChecks {
     void client_sets_a_deadline_of_60_s() throws IOException {
         var desk = new Desk(true);
         trade(desk, 1);
-        var calls = eventually(desk::calls, count -> count > 0);
+        var calls = eventually(SOON, desk::calls, count -> count > 0);
         assertThat(calls).as(promise("a call", "lab text")).isEqualTo(1);
 
         assertThat(desk.deadline()).as(promise("a deadline in 60 s", "gRPC deadlines",

@@ -1,0 +1,68 @@
+package wirelab;
+
+import static org.assertj.core.api.Assertions.*;
+
+import module java.base;
+import org.junit.jupiter.api.*;
+
+/// How long a check waits for what should come at once.
+@DisplayNameGeneration(DisplayNameGenerator.ReplaceUnderscores.class)
+class DeadlineTest {
+    private static final long SECOND = 1_000_000_000;
+    /// How long the machine has been idle, nanoseconds.
+    private long idle;
+    private final Deadline deadline = new Deadline(Checks.SOON, () -> idle);
+
+    @Test void it_is_over_when_the_machine_was_idle_and_nothing_changed() {
+        assertThat(deadline.passed("nothing")).isFalse();
+        idle += SECOND;
+        assertThat(deadline.passed("nothing")).isFalse();
+        idle += SECOND;
+        assertThat(deadline.passed("nothing")).isTrue();
+    }
+
+    @Test void whatever_changes_is_waited_for() {
+        for (var i = 0; i < 20; i++) {
+            idle += SECOND;
+            assertThat(deadline.passed(i)).isFalse();
+        }
+    }
+
+    @Test void a_busy_machine_has_the_whole_time() {
+        assertThat(deadline.passed()).isFalse();
+        assertThat(new Deadline(Duration.ZERO, () -> idle).passed()).isTrue();
+    }
+
+    @Test void a_limit_that_is_named_is_kept() {
+        var exact = Deadline.in(Duration.ofMillis(20));
+        idle += 10 * SECOND;
+        assertThat(exact.passed()).isFalse();
+        while (!exact.passed()) Deadline.pause();
+        assertThat(exact.waited()).isGreaterThanOrEqualTo(Duration.ofMillis(20));
+    }
+
+    @Test void a_machine_is_not_idle_while_one_thread_computes() {
+        var done = new AtomicBoolean();
+        var begun = new CountDownLatch(1);
+        var busy = Thread.ofPlatform().start(() -> {
+            for (var i = 0L; !done.get(); i++) if (i == 1_000_000) begun.countDown();
+        });
+        try {
+            begun.await();
+            Deadline.Machine.idle();
+            // The first look after that still sees what was before.
+            var end = Deadline.in(Duration.ofMillis(60));
+            while (!end.passed()) Deadline.pause();
+            var before = Deadline.Machine.idle();
+            end = Deadline.in(Duration.ofMillis(500));
+            while (!end.passed()) {
+                assertThat(Deadline.Machine.idle()).isEqualTo(before);
+                Deadline.pause();
+            }
+        } catch (InterruptedException cancelled) {
+            throw new CancellationException();
+        } finally {
+            done.set(true);
+        }
+    }
+}
