@@ -160,10 +160,10 @@ class lab05 {
     }
 
     /// Says that quotes are lost, and goes on before the oldest.
-    static Step reset(long oldest, long newest) {
-        var range = "{\"oldest\":%d,\"newest\":%d}".formatted(oldest, newest);
+    static Step reset(Feed.Kept kept) {
+        var range = "{\"oldest\":%d,\"newest\":%d}".formatted(kept.oldest(), kept.newest());
         // With an id: whoever reconnects after it is no longer lost.
-        return new Step(event("" + (oldest - 1), "reset", range), oldest - 1);
+        return new Step(event("" + (kept.oldest() - 1), "reset", range), kept.oldest() - 1);
     }
 
     /// Answers `GET /quotes/stream`.

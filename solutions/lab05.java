@@ -165,17 +165,17 @@ class lab05 {
         var quotes = feed.after(cursor, BATCH);
         // Judged by what was read: the log may drop quotes at any moment, and a reader may be slow.
         var lost = quotes.isEmpty() ? feed.forgot(cursor) : quotes.getFirst().id() > cursor + 1;
-        if (lost) return reset(feed.oldest(), feed.newest());
+        if (lost) return reset(feed.kept());
         var text = quotes.stream().map(quote -> event("" + quote.id(), "quote", json(quote)));
         return new Step(text.collect(Collectors.joining()),
             quotes.isEmpty() ? cursor : quotes.getLast().id());
     }
 
     /// Says that quotes are lost, and goes on before the oldest.
-    static Step reset(long oldest, long newest) {
-        var range = "{\"oldest\":%d,\"newest\":%d}".formatted(oldest, newest);
+    static Step reset(Feed.Kept kept) {
+        var range = "{\"oldest\":%d,\"newest\":%d}".formatted(kept.oldest(), kept.newest());
         // With an id: whoever reconnects after it is no longer lost.
-        return new Step(event("" + (oldest - 1), "reset", range), oldest - 1);
+        return new Step(event("" + (kept.oldest() - 1), "reset", range), kept.oldest() - 1);
     }
 
     /// Answers `GET /quotes/stream`.

@@ -162,11 +162,10 @@ class lab07 {
 
     /// Says that quotes after this id are lost.
     static Status lost(long id, Feed feed) {
-        var oldest = feed.oldest();
-        var newest = feed.newest();
-        var kept = newest == 0 ? "no quote is kept" : "kept are quotes from " + oldest + " to "
-            + newest;
-        return Status.OUT_OF_RANGE.withDescription("after_id: " + id + ", " + kept
+        var kept = feed.kept();
+        var range = kept.newest() == 0 ? "no quote is kept"
+            : "kept are quotes from " + kept.oldest() + " to " + kept.newest();
+        return Status.OUT_OF_RANGE.withDescription("after_id: " + id + ", " + range
             + ": go on with after_id 0 for all there is");
     }
 

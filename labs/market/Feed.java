@@ -51,6 +51,14 @@ public final class Feed {
     /// The id of the newest quote, 0 while there is none.
     public synchronized long newest() { return newest; }
 
+    /// The ids of the oldest and the newest quote that are kept at one moment. While there is none,
+    /// `oldest` is `newest + 1`.
+    public record Kept(long oldest, long newest) {}
+
+    /// Which quotes are kept. Unlike [#oldest] and then [#newest], between which a publisher may
+    /// be.
+    public synchronized Kept kept() { return new Kept(oldest(), newest); }
+
     /// Calls `heard` with every quote published from now on, in order, until the listener is
     /// closed.
     /// It is called on the publisher's thread while the feed is locked, so it must neither block

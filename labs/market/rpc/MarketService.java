@@ -68,10 +68,11 @@ public abstract class MarketService extends MarketDataGrpc.MarketDataImplBase {
     @Override public void getQuote(QuoteRequest request, StreamObserver<Quote> answer) {
         var id = request.getId();
         var found = id < 1 ? List.<market.Quote>of() : feed.after(id - 1, 1);
-        if (found.isEmpty() || found.getFirst().id() != id)
+        if (found.isEmpty() || found.getFirst().id() != id) {
+            var kept = feed.kept();
             answer.onError(Status.NOT_FOUND.withDescription("id: " + id + ", kept are quotes from "
-                + feed.oldest() + " to " + feed.newest()).asRuntimeException());
-        else {
+                + kept.oldest() + " to " + kept.newest()).asRuntimeException());
+        } else {
             answer.onNext(message(found.getFirst()));
             answer.onCompleted();
         }
