@@ -11,7 +11,8 @@ class DeadlineTest {
     private static final long SECOND = 1_000_000_000;
     /// How long the machine has been idle, nanoseconds.
     private long idle;
-    private final Deadline deadline = new Deadline(Checks.SOON, () -> idle);
+    private final Deadline deadline = new Deadline(Checks.SOON, Duration.ofSeconds(2),
+        () -> idle);
 
     @Test void it_is_over_when_the_machine_was_idle_and_nothing_changed() {
         assertThat(deadline.passed("nothing")).isFalse();
@@ -30,7 +31,7 @@ class DeadlineTest {
 
     @Test void a_busy_machine_has_the_whole_time() {
         assertThat(deadline.passed()).isFalse();
-        assertThat(new Deadline(Duration.ZERO, () -> idle).passed()).isTrue();
+        assertThat(new Deadline(Duration.ZERO, Duration.ofSeconds(2), () -> idle).passed()).isTrue();
     }
 
     @Test void a_limit_that_is_named_is_kept() {

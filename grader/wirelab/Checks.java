@@ -243,6 +243,12 @@ public abstract class Checks {
         return eventually(Deadline.soon(), value, wanted);
     }
 
+    /// The same for what a healthy server does after this time.
+    protected static <T> T eventuallyAfter(Duration pause, Supplier<T> value,
+            Predicate<T> wanted) {
+        return eventually(Deadline.soonAfter(pause), value, wanted);
+    }
+
     /// The same for what may take its time.
     ///
     /// @param limit how long to ask
@@ -365,13 +371,12 @@ public abstract class Checks {
         /// Whether nothing has come back yet.
         public boolean waits() { return !answer.isDone(); }
 
-        public Answer answer() { return answer(Deadline.soon()); }
+        public Answer answer() { return answerAfter(Duration.ZERO); }
 
-        /// @param limit how long to wait for it from now on
-        public Answer answer(Duration limit) { return answer(Deadline.in(limit)); }
-
-        private Answer answer(Deadline deadline) {
-            return Http.await(answer, deadline, "an answer to the request that waits");
+        /// The answer that a healthy server gives after this time.
+        public Answer answerAfter(Duration pause) {
+            return Http.await(answer, Deadline.soonAfter(pause),
+                "an answer to the request that waits");
         }
 
         /// From sending the request to its answer, which has come.

@@ -19,22 +19,29 @@ final class Deadline {
 
     private final long begin = System.nanoTime();
     private final long limit;
+    private final long still;
     private final LongSupplier idle;
     private long stillSince;
     private Object seen;
 
     /// @param idle how long the machine has been idle so far, nanoseconds
-    Deadline(Duration limit, LongSupplier idle) {
+    Deadline(Duration limit, Duration still, LongSupplier idle) {
         this.limit = limit.toNanos();
+        this.still = still.toNanos();
         this.idle = idle;
         stillSince = idle.getAsLong();
     }
 
-    static Deadline in(Duration wait) { return new Deadline(wait, UNWATCHED); }
+    static Deadline in(Duration wait) { return new Deadline(wait, wait, UNWATCHED); }
 
-    /// For something that a healthy subject's server does at once. Not for a client, which may be
-    /// asleep between two tries.
-    static Deadline soon() { return new Deadline(Checks.SOON, Machine::idle); }
+    /// For something that a healthy subject does at once. Not for a client that may be asleep
+    /// between two tries.
+    static Deadline soon() { return soonAfter(Duration.ZERO); }
+
+    /// For something that a healthy subject does after this time.
+    static Deadline soonAfter(Duration pause) {
+        return new Deadline(pause.plus(Checks.SOON), pause.plus(STILL), Machine::idle);
+    }
 
     boolean passed() { return passed(null); }
 
@@ -43,7 +50,7 @@ final class Deadline {
         var idleNow = idle.getAsLong();
         if (!Objects.equals(now, seen)) stillSince = idleNow;
         seen = now;
-        return waited().toNanos() >= limit || idleNow - stillSince >= STILL.toNanos();
+        return waited().toNanos() >= limit || idleNow - stillSince >= still;
     }
 
     /// How long it has been.

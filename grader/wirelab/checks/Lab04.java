@@ -288,7 +288,7 @@ public class Lab04 extends Checks {
     private int givenUp(Subscriber subscriber, Quote quote, Duration length) {
         promise("tries until the schedule ends", "lab text");
         var id = subscriber.tries(quote, 1).getFirst().id();
-        var status = eventually(length.plus(SOON), subscriber::status,
+        var status = eventuallyAfter(length, subscriber::status,
             now -> now.path("waiting").asInt() == 0 && ("" + now.path("givenUp")).contains(id));
         promise("waiting: 0, " + id + " in givenUp, a lastError, state still active", "lab text",
             "who subscribed must be able to see what is lost");
@@ -305,15 +305,15 @@ public class Lab04 extends Checks {
         var timeout = settings().millis("DELIVERY_TIMEOUT_MS");
         Assumptions.assumeTrue(timeout.toSeconds() < 8, "it takes too long; start the server with "
             + "DELIVERY_TIMEOUT_MS=200 and tell with --setting");
-        var limit = timeout.plus(delay(0)).plus(SOON);
+        var wait = timeout.plus(delay(0));
         var silent = subscriber(n -> n > 2 ? ok() : silence());
         var endless = subscriber(_ -> new MockResponse.Builder().body(new Endless()));
         var quotes = Stream.generate(this::publish).limit(4).toList();
         promise("another try " + timeout.toMillis() + " ms after one that is not answered",
             STANDARD, "HttpClient waits for ever, unless told otherwise");
-        var tries = silent.tries(quotes.getFirst(), 2, limit);
+        var tries = silent.tries(quotes.getFirst(), 2, wait.plus(SOON));
         again(silent, tries.get(0), tries.get(1));
-        eventually(limit, silent::status, now -> now.path("waiting").asInt() == 0);
+        eventually(wait.plus(SOON), silent::status, now -> now.path("waiting").asInt() == 0);
         promise("a third try, since the second is not answered either", "lab text");
         // On a busy machine a try may time out before it gets here: one of four is enough.
         var thrice = quotes.stream().map(quote -> silent.tries(quote, 0))
@@ -327,7 +327,8 @@ public class Lab04 extends Checks {
                 .overridingErrorMessage("3 tries within %d ms", waited.toMillis())
                 .isGreaterThan(timeout);
         }
-        var status = eventually(limit, endless::status, now -> now.path("delivered").asInt() > 0);
+        var status = eventuallyAfter(wait, endless::status,
+            now -> now.path("delivered").asInt() > 0);
         assertThat(status.path("delivered").asInt()).as(promise(
             "a 200 whose body never ends in delivered", "lab text",
             "HttpRequest.timeout ends with the headers; who then reads on, reads for ever"))
@@ -517,8 +518,8 @@ public class Lab04 extends Checks {
         promise("a first request", "lab text");
         gone.tries(waits, 1);
         publish();
-        var limit = settings().millis("DELIVERY_TIMEOUT_MS").plus(SOON);
-        var status = eventually(limit, gone::status, now -> now.path("waiting").asInt() == 0
+        var timeout = settings().millis("DELIVERY_TIMEOUT_MS");
+        var status = eventuallyAfter(timeout, gone::status, now -> now.path("waiting").asInt() == 0
             && now.path("state").asText().equals("disabled"));
         assertThat("state: " + status.path("state").asText() + ", waiting: "
             + status.path("waiting").asInt()).as(promise("state: disabled, waiting: 0 after 410",
@@ -652,7 +653,7 @@ public class Lab04 extends Checks {
             .overridingErrorMessage("2xx after %d ms", best.toMillis())
             .isLessThanOrEqualTo(work.dividedBy(2));
         var last = message;
-        var count = eventually(work.plus(SOON), () -> count("/processed", last.id), n -> n > 0);
+        var count = eventuallyAfter(work, () -> count("/processed", last.id), n -> n > 0);
         assertThat(count).as(promise(last.id + " in GET /processed, after its work", "lab text"))
             .overridingErrorMessage("it is not there").isEqualTo(1);
     }

@@ -301,7 +301,7 @@ public class Lab05 extends Checks {
             + " ms of silence", "WHATWG HTML §9.2.7", "a proxy cuts what looks dead");
         var begun = System.nanoTime();
         var stream = stream(after(last));
-        var text = eventually(heartbeat.multipliedBy(2).plus(SOON), stream::text,
+        var text = eventuallyAfter(heartbeat.multipliedBy(3), stream::text,
             seen -> comments(seen) >= 2 && System.nanoTime() - begun > 3 * heartbeat.toNanos()
                 || stream.ended());
         var took = (System.nanoTime() - begun) / 1_000_000;

@@ -184,7 +184,7 @@ public class Lab06 extends Checks {
 
         promise("closed with 4408 after " + patience.toMillis() + " ms without auth",
             "RFC 6455 §7.4.2", "else anybody can hold all your connections by saying nothing");
-        var ended = eventually(patience.plus(SOON), silent::ended, is -> is);
+        var ended = eventuallyAfter(patience, silent::ended, is -> is);
         var after = Duration.ofNanos(System.nanoTime() - connecting);
         assertSeen(ended ? closing(silent) : "nothing for " + after.toMillis() + " ms",
             "closed with 4408");
@@ -477,23 +477,23 @@ public class Lab06 extends Checks {
     @Test @Order(8) @Tag("TODO-8")
     void pings_go_out_and_who_answers_none_of_two_is_dropped() {
         var pause = shortened("PING_MS", "100");
-        var limit = pause.multipliedBy(4).plus(SOON);
+        var four = pause.multipliedBy(4);
         // Who answers stays, in the best of five: on a busy machine an answer may be late.
         for (var tries = 5; ; tries--) {
             var healthy = enter();
             var silent = enter(socket(PATH).withoutPong());
             promise("a ping every " + pause.toMillis() + " ms, to who is silent, too",
                 "RFC 6455 §5.5.2", "a peer that lost its network sends nothing, not even an end");
-            var pings = eventually(limit, () -> frames(silent.peer, Frame.PING).size(),
+            var pings = eventuallyAfter(four, () -> frames(silent.peer, Frame.PING).size(),
                 count -> count >= 2 || silent.peer.ended());
             assertThat(pings).overridingErrorMessage("%d pings", pings).isGreaterThanOrEqualTo(1);
             promise("dropped when two pings in a row had no pong", "lab text",
                 "writing to who is gone succeeds for minutes: only an answer is a sign of life");
-            var dropped = eventually(limit, silent.peer::ended, ended -> ended);
+            var dropped = eventuallyAfter(four, silent.peer::ended, ended -> ended);
             var sent = frames(silent.peer, Frame.PING).size();
             assertThat(dropped && sent >= 2 && sent <= 3).overridingErrorMessage("%s after %d pings"
                 + " without a pong", dropped ? "dropped" : "still connected", sent).isTrue();
-            if (stays(healthy.peer, silent.id, limit)) return;
+            if (stays(healthy.peer, silent.id, four)) return;
             promise("who answers pings stays, and hears once that the other one left", "lab text",
                 "an idle client is a healthy client");
             assertThat(tries).overridingErrorMessage("%s", healthy.peer.ended()
@@ -502,9 +502,9 @@ public class Lab06 extends Checks {
         }
     }
 
-    private static boolean stays(Peer peer, String gone, Duration limit) {
+    private static boolean stays(Peer peer, String gone, Duration pause) {
         var seen = frames(peer, Frame.PING).size();
-        eventually(limit, () -> frames(peer, Frame.PING).size(),
+        eventuallyAfter(pause, () -> frames(peer, Frame.PING).size(),
             count -> count > seen || peer.ended());
         try {
             settle(peer);
@@ -890,7 +890,7 @@ public class Lab06 extends Checks {
         /// Waits until the client has said who it is and what it wants; fails if it says anything
         /// else.
         void welcomed(String token, String... symbols) {
-            var said = eventually(SOON, this::said, all -> all.size() >= 2);
+            var said = eventually(this::said, all -> all.size() >= 2);
             assertThat(said.size() == 2 && type(said.getFirst()).equals("auth")
                 && said.getFirst().path("token").asText().equals(token)
                 && type(said.getLast()).equals("subscribe") && texts(said.getLast()
