@@ -31,7 +31,8 @@ class DeadlineTest {
 
     @Test void a_busy_machine_has_the_whole_time() {
         assertThat(deadline.passed()).isFalse();
-        assertThat(new Deadline(Duration.ZERO, Duration.ofSeconds(2), () -> idle).passed()).isTrue();
+        assertThat(new Deadline(Duration.ZERO, Duration.ofSeconds(2), () -> idle).passed())
+            .isTrue();
     }
 
     @Test void a_limit_that_is_named_is_kept() {
