@@ -53,6 +53,8 @@ final class Forked implements Subject {
         settings = wanted;
     }
 
+    @Override public void renew() { stop(); }
+
     @Override public synchronized URI url() {
         if (url == null) start();
         return url;

@@ -31,7 +31,7 @@ final class Referee implements InvocationInterceptor {
         // A server that hangs takes its time to stop: nobody should wait for that verdict.
         checks.close();
         if (verdict instanceof Verdict.Crashed || verdict instanceof Verdict.TimedOut)
-            bench.subject.stop();
+            bench.subject.renew();
     }
 
     private static Verdict judge(Invocation<Void> invocation, Checks checks, Claim claim) {

@@ -51,7 +51,7 @@ final class Runner {
         for (var part : ascending(lanes.get(false))) {
             // The last checks leave little of a server to the first.
             if (part.getFirst() != lanes.get(false).getFirst())
-                subject.restart(subject.settings());
+                subject.renew();
             execute(checks, part, bench);
         }
         bench.firstOutcomeIsKnown();
