@@ -470,6 +470,14 @@ public abstract class Checks {
         return pauses.reversed().stream().limit(5).filter(pause -> pause < 250).count() > 3;
     }
 
+    /// Whether the last fifteen pauses are all the same, and not by chance from a range so wide,
+    /// milliseconds: within a quarter of it those lie once in ten million times.
+    protected static boolean constant(List<Long> pauses, long range) {
+        if (pauses.size() < 15) return false;
+        var last = pauses.subList(pauses.size() - 15, pauses.size());
+        return Collections.max(last) - Collections.min(last) < range / 4;
+    }
+
     /// 200 with this value as JSON, not to be cached.
     protected static MockResponse.Builder json(Object value) {
         try {
