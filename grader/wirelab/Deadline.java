@@ -80,9 +80,6 @@ final class Deadline {
     static final class Machine {
         /// Long enough to count what the processors did, nanoseconds.
         private static final long WINDOW = 50_000_000;
-        private static final OperatingSystemMXBean SYSTEM =
-            (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
-
         /// Whether this machine is all that takes part.
         private static volatile boolean everything = true;
         private static long lookedAt;
@@ -95,11 +92,18 @@ final class Deadline {
             var window = now - lookedAt;
             if (window < WINDOW) return idle;
             lookedAt = now;
+            // Nobody was waiting until now, or was held up: nothing is known of that time.
+            if (window >= 3 * WINDOW || !everything) return idle;
             // Below 0 where it is not known. A thread that computes makes it 1 and more.
-            var busy = SYSTEM.getCpuLoad() * Runtime.getRuntime().availableProcessors();
-            // Who asks too late was held up itself.
-            if (busy >= 0 && busy < 0.6 && window < 3 * WINDOW && everything) idle += window;
+            var busy = Processors.LOAD.getCpuLoad() * Runtime.getRuntime().availableProcessors();
+            if (busy >= 0 && busy < 0.6) idle += window;
             return idle;
+        }
+
+        /// Loaded when somebody waits for the first time, and that is not when all goes well.
+        private static final class Processors {
+            private static final OperatingSystemMXBean LOAD =
+                (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
         }
     }
 }
