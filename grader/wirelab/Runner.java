@@ -50,8 +50,7 @@ final class Runner {
         if (lanes.get(true).contains(first)) bench.awaitFirstOutcome();
         for (var part : ascending(lanes.get(false))) {
             // The last checks leave little of a server to the first.
-            if (part.getFirst() != lanes.get(false).getFirst())
-                subject.renew();
+            if (part.getFirst() != lanes.get(false).getFirst()) subject.renew();
             execute(checks, part, bench);
         }
         bench.firstOutcomeIsKnown();

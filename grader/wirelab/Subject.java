@@ -23,7 +23,7 @@ public sealed interface Subject extends AutoCloseable permits InJvm, Forked, Rem
     /// Starts the server anew with other settings, where that is possible; [#settings] tells.
     void restart(Settings wanted);
 
-    /// Gives its server up, which may hang; the next [#url] starts a new one.
+    /// Gives its server up, which may hang, where it is ours; the next [#url] starts a new one.
     default void renew() { restart(settings()); }
 
     /// Where its server listens; starts it first if it isn't running.

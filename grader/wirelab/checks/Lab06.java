@@ -477,23 +477,23 @@ public class Lab06 extends Checks {
     @Test @Order(8) @Tag("TODO-8")
     void pings_go_out_and_who_answers_none_of_two_is_dropped() {
         var pause = shortened("PING_MS", "100");
-        var four = pause.multipliedBy(4);
+        var fourPings = pause.multipliedBy(4);
         // Who answers stays, in the best of five: on a busy machine an answer may be late.
         for (var tries = 5; ; tries--) {
             var healthy = enter();
             var silent = enter(socket(PATH).withoutPong());
             promise("a ping every " + pause.toMillis() + " ms, to who is silent, too",
                 "RFC 6455 §5.5.2", "a peer that lost its network sends nothing, not even an end");
-            var pings = eventuallyAfter(four, () -> frames(silent.peer, Frame.PING).size(),
+            var pings = eventuallyAfter(fourPings, () -> frames(silent.peer, Frame.PING).size(),
                 count -> count >= 2 || silent.peer.ended());
             assertThat(pings).overridingErrorMessage("%d pings", pings).isGreaterThanOrEqualTo(1);
             promise("dropped when two pings in a row had no pong", "lab text",
                 "writing to who is gone succeeds for minutes: only an answer is a sign of life");
-            var dropped = eventuallyAfter(four, silent.peer::ended, ended -> ended);
+            var dropped = eventuallyAfter(fourPings, silent.peer::ended, ended -> ended);
             var sent = frames(silent.peer, Frame.PING).size();
             assertThat(dropped && sent >= 2 && sent <= 3).overridingErrorMessage("%s after %d pings"
                 + " without a pong", dropped ? "dropped" : "still connected", sent).isTrue();
-            if (stays(healthy.peer, silent.id, four)) return;
+            if (stays(healthy.peer, silent.id, fourPings)) return;
             promise("who answers pings stays, and hears once that the other one left", "lab text",
                 "an idle client is a healthy client");
             assertThat(tries).overridingErrorMessage("%s", healthy.peer.ended()
