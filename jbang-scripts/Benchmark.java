@@ -14,7 +14,7 @@ abstract class Benchmark implements Callable<Integer> {
     @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
     boolean help;
 
-    /// What the caller can mend.
+    /// What the caller can fix.
     static final class Unusable extends RuntimeException {
         Unusable(String what) { super(what); }
     }

@@ -4,18 +4,23 @@
 
 import module java.base;
 import module jdk.management;
+import java.lang.classfile.ClassFile;
+import java.lang.classfile.ClassModel;
+import java.lang.classfile.constantpool.ClassEntry;
+import java.lang.classfile.constantpool.MemberRefEntry;
 import java.net.Proxy;
+import java.security.MessageDigest;
 import javax.tools.ToolProvider;
 
 /// # doctor
-/// Looks for what would keep the labs from running on this machine, and says how to mend it. It
+/// Looks for what would keep the labs from running on this machine, and says how to fix it. It
 /// needs nothing but a JDK, so that it runs when much else doesn't: without JBang, too, with
 /// `java jbang-scripts/doctor.java`.
 ///
 ///     jbang doctor           says it to people
 ///     jbang doctor --json    says it to machines, a line each
 ///
-/// Exits with 0 if all is fine, 1 if something must be mended, 2 on wrong usage.
+/// Exits with 0 if all is fine, 1 if something must be fixed, 2 on wrong usage.
 class doctor {
     /// The version that Wirelab is tested with.
     static final String JBANG = "0.132.1";
@@ -30,7 +35,7 @@ class doctor {
 
     /// What was found out about one thing.
     ///
-    /// @param remedy how to mend it, empty if it needn't
+    /// @param remedy how to fix it, empty if it needn't
     record Finding(State state, String thing, String words, String remedy) {
         static Finding fine(String thing, String words) {
             return new Finding(State.FINE, thing, words, "");
@@ -123,6 +128,98 @@ class doctor {
             : "what isn't here: " + answer.complaint();
     }
 
+    /// Looks for labs whose jar JBang has kept, since their text has not changed, although it calls
+    /// what the newest kit there no longer has.
+    static Finding jars(Path root) throws IOException {
+        var cache = cache(System.getenv()).resolve("jars");
+        var kit = new HashMap<String, ClassModel>();
+        for (var name : List.of("Wirelab", "Market", "MarketService"))
+            newest(cache, name).ifPresent(jar -> classes(jar).forEach(type ->
+                kit.put(type.thisClass().asInternalName(), type)));
+        for (var script : Scripts.all(root)) {
+            var jar = jar(cache, script);
+            if (kit.isEmpty() || Files.notExists(jar)) continue;
+            var missing = classes(jar).flatMap(doctor::calls)
+                .filter(call -> call.owner().asInternalName().matches("(wirelab|market)/.*"))
+                .filter(call -> !has(kit, call.owner().asInternalName(), call)).findFirst();
+            if (missing.isPresent()) return Finding.mend("built labs", root.relativize(script)
+                + " was built against another kit, which had " + name(missing.get()),
+                "jbang --fresh " + root.relativize(script));
+        }
+        return Finding.fine("built labs", "fit the kit");
+    }
+
+    static Path cache(Map<String, String> environment) {
+        if (environment.containsKey("JBANG_CACHE_DIR"))
+            return Path.of(environment.get("JBANG_CACHE_DIR"));
+        var home = environment.get("JBANG_DIR");
+        return (home == null || home.isEmpty()
+            ? Path.of(System.getProperty("user.home"), ".jbang") : Path.of(home)).resolve("cache");
+    }
+
+    /// Where JBang keeps what it makes of a script without further sources: under the hash of its
+    /// text.
+    static Path jar(Path cache, Path script) throws IOException {
+        var name = script.getFileName().toString();
+        try {
+            var hash = MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(script));
+            return cache.resolve(name + "." + HexFormat.of().formatHex(hash))
+                .resolve(name.replaceFirst("\\.\\w+$", ".jar"));
+        } catch (NoSuchAlgorithmException cause) {
+            throw new IllegalStateException("every Java has SHA-256", cause);
+        }
+    }
+
+    private static Optional<Path> newest(Path cache, String name) throws IOException {
+        if (Files.notExists(cache)) return Optional.empty();
+        try (var folders = Files.list(cache)) {
+            return folders.filter(one -> one.getFileName().toString().startsWith(name + ".java."))
+                .map(one -> one.resolve(name + ".jar")).filter(Files::exists)
+                .max(Comparator.comparingLong(jar -> jar.toFile().lastModified()));
+        }
+    }
+
+    private static Stream<ClassModel> classes(Path jar) {
+        try (var file = new JarFile(jar.toFile())) {
+            var classes = new ArrayList<ClassModel>();
+            for (var entry : Collections.list(file.entries()))
+                if (entry.getName().endsWith(".class")) classes.add(ClassFile.of()
+                    .parse(file.getInputStream(entry).readAllBytes()));
+            return classes.stream();
+        } catch (IOException unreadable) {
+            return Stream.empty();
+        }
+    }
+
+    /// The fields and methods that a class uses.
+    private static Stream<MemberRefEntry> calls(ClassModel type) {
+        return StreamSupport.stream(type.constantPool().spliterator(), false)
+            .filter(MemberRefEntry.class::isInstance).map(MemberRefEntry.class::cast);
+    }
+
+    /// Whether a class of the kit, or what it extends, has such a member. What extends a class
+    /// outside of the kit may inherit anything.
+    private static boolean has(Map<String, ClassModel> kit, String owner, MemberRefEntry member) {
+        var type = kit.get(owner);
+        if (type == null) return !owner.matches("(wirelab|market)/.*");
+        var name = member.name().stringValue();
+        var shape = member.type().stringValue();
+        return type.methods().stream().anyMatch(method -> method.methodName().equalsString(name)
+                && method.methodType().equalsString(shape))
+            || type.fields().stream().anyMatch(field -> field.fieldName().equalsString(name)
+                && field.fieldType().equalsString(shape))
+            || Stream.concat(type.superclass().stream(), type.interfaces().stream())
+                .map(ClassEntry::asInternalName)
+                .filter(parent -> !parent.equals("java/lang/Object"))
+                .anyMatch(parent -> has(kit, parent, member));
+    }
+
+    /// `wirelab.Lab.number`.
+    private static String name(MemberRefEntry member) {
+        return member.owner().asInternalName().replace('/', '.') + "."
+            + member.name().stringValue();
+    }
+
     // ---- the network of this machine
 
     static InetAddress address(String literal) {
@@ -143,16 +240,27 @@ class doctor {
 
     /// Whether the ports on which the labs serve are free. What listens on ::1 takes none of them,
     /// but it gets the requests that are meant for a lab and sent to `localhost`.
-    static Finding ports() {
+    static Finding ports(Path root) throws IOException {
+        var labs = labs(root);
         var addresses = Stream.of(address("127.0.0.1"), address("::1"))
             .filter(address -> free(address, 0)).toList();
-        var taken = IntStream.rangeClosed(7001, 7009)
+        var taken = labs.stream().mapToInt(lab -> 7000 + Integer.parseInt(lab.substring(3)))
             .filter(port -> !addresses.stream().allMatch(address -> free(address, port)))
             .mapToObj(Integer::toString).toList();
-        if (taken.isEmpty()) return Finding.fine("ports", "7001 to 7009 are free");
-        var first = "lab0" + taken.getFirst().charAt(3);
+        if (taken.isEmpty())
+            return Finding.fine("ports", "7001 to " + (7000 + labs.size()) + " are free");
+        var first = "lab" + taken.getFirst().substring(2);
         return Finding.mend("ports", String.join(", ", taken) + ": something listens there",
             "stop it, or choose another port: jbang %s.java serve --port 0".formatted(first));
+    }
+
+    /// The names of the labs, by number.
+    private static List<String> labs(Path root) throws IOException {
+        try (var files = Files.list(root.resolve("labs"))) {
+            return files.map(file -> file.getFileName().toString())
+                .filter(name -> name.matches("lab\\d\\d\\.java"))
+                .map(name -> name.replace(".java", "")).sorted().toList();
+        }
     }
 
     /// Says a byte to itself over TCP.
@@ -191,7 +299,7 @@ class doctor {
             .map(address -> address.replaceFirst("^0(:0){6}:1", "::1"))
             .collect(Collectors.joining(", then "));
         if (!addresses.stream().allMatch(InetAddress::isLoopbackAddress))
-            return Finding.mend("localhost", "is " + text, "mend it in the file hosts, or type "
+            return Finding.mend("localhost", "is " + text, "fix it in the file hosts, or type "
                 + "127.0.0.1 as the labs' texts do");
         if (addresses.getFirst() instanceof Inet6Address)
             return Finding.note("localhost", "is " + text
@@ -283,7 +391,7 @@ class doctor {
         show(jbang(root));
         show(loopback());
         show(localhost());
-        show(ports());
+        show(ports(root));
         proxies(System.getenv(), ProxySelector.getDefault()).forEach(this::show);
         show(space());
         show(files());
@@ -292,6 +400,7 @@ class doctor {
         show(program("Chromium", "chromium", "only for `jbang test`", false));
         show(program("bubblewrap", "bwrap", "only to grade what others wrote", true));
         show(cache(root));
+        show(jars(root));
     }
 
     void main(String... args) throws IOException {
@@ -312,8 +421,8 @@ class doctor {
             System.exit(2);
         }
         examine(root.get());
-        if (!json) System.out.println(healthy ? "Nothing to mend."
-            : "Mend what is marked ✘, then run it again.");
+        if (!json) System.out.println(healthy ? "Nothing to fix."
+            : "Fix what is marked ✘, then run it again.");
         System.exit(healthy ? 0 : 1);
     }
 }

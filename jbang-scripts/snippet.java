@@ -1,6 +1,5 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //JAVA 25+
-//SOURCES Excerpt.java
 //SOURCES Scripts.java
 //DEPS ../labs/market/Market.java
 //DEPS ../labs/market/rpc/MarketService.java
@@ -17,6 +16,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
+import wirelab.source.Excerpt;
 
 /// # snippet
 /// Prints a piece of a solution as a file of its own: with its `//DEPS`, its imports, and whatever

@@ -8,7 +8,9 @@
 import module java.base;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
-import wirelab.Bodies;
+import wirelab.checkout.LabFiles;
+import wirelab.checkout.LabId;
+import wirelab.source.MethodBodies;
 
 /// # turnaround
 /// Measures how long a student waits from a save to the verdict: with `jbang watch`, with `jbang
@@ -64,6 +66,8 @@ class turnaround extends Benchmark {
         Runtime.getRuntime().addShutdownHook(new Thread(this::delete));
         for (var part : List.of("labs", "solutions", "proto", "grader", "jbang", "jbang.cmd",
             "jbang.properties", "jbang-catalog.json")) copy(part);
+        // That the kit is to be compiled first, has no part in any turnaround.
+        Scripts.jbang(copy, "build", copy.resolve("grader/wirelab/Wirelab.java").toString());
         System.out.printf("seconds from a save to the verdict%n%n"
             + "%-6s %-16s %-32s %5s %6s %6s%n", "lab", "verdict", "with", "saves", "p50", "p95");
         for (var lab : labs) measure(lab);
@@ -78,7 +82,7 @@ class turnaround extends Benchmark {
         }
     }
 
-    private static String name(int lab) { return "lab%02d".formatted(lab); }
+    private static String name(int lab) { return new LabId(lab).name(); }
 
     private void copy(String part) throws IOException {
         try (var files = Files.walk(root().resolve(part))) {
@@ -91,7 +95,9 @@ class turnaround extends Benchmark {
 
     private void measure(int lab) throws Exception {
         var file = copy.resolve("labs/" + name(lab) + ".java");
-        var starter = Files.readString(file);
+        // Not the file in labs/: somebody may have worked on it.
+        var starter = new LabFiles(new LabId(lab)).starter();
+        Files.writeString(file, starter);
         var solution = Files.readString(copy.resolve("solutions/" + name(lab) + ".java"));
         for (var verdict : watch(lab, file, starter, solution).entrySet())
             verdict.getValue().forEach((save, seconds) -> print(lab, verdict.getKey(),
@@ -152,11 +158,11 @@ class turnaround extends Benchmark {
         try (var watch = new Watch(lab)) {
             for (var i = 0; i < WARM_UP; i++) watch.save(file, starter, Save.IN_PLACE);
             for (var todo = 0; ; done.add(todo)) {
-                var text = Bodies.done(starter, solution, done);
+                var text = MethodBodies.done(starter, solution, done);
                 for (var i = 0; i <= saves; i++) for (var how : Save.values()) {
                     var run = watch.save(file, text, how);
-                    var mended = i == 0 && how == Save.IN_PLACE && !done.isEmpty();
-                    var verdict = mended ? Verdict.MENDED
+                    var fixed = i == 0 && how == Save.IN_PLACE && !done.isEmpty();
+                    var verdict = fixed ? Verdict.FIXED
                         : run.next == 0 ? Verdict.ALL_KEPT : Verdict.BROKEN;
                     todo = run.next;
                     add(seconds, Verdict.FIRST_WORD, how, run.word);
@@ -186,7 +192,7 @@ class turnaround extends Benchmark {
         /// The promise that the student works on is broken, as it was before.
         BROKEN("still broken"),
         /// One more TODO is done: it is kept now, or broken in another way.
-        MENDED("one TODO done"),
+        FIXED("one TODO done"),
         ALL_KEPT("all kept");
 
         private final String words;
@@ -206,6 +212,8 @@ class turnaround extends Benchmark {
     private final class Watch implements AutoCloseable {
         private final Process process;
         private final BlockingQueue<Line> lines = new LinkedBlockingQueue<>();
+        /// Since the last save.
+        private final List<String> said = new ArrayList<>();
 
         Watch(int lab) throws IOException {
             process = new ProcessBuilder(copy.resolve("jbang").toString(), "watch", "" + lab)
@@ -224,6 +232,7 @@ class turnaround extends Benchmark {
         Run save(Path file, String text, Save how) throws Exception {
             // What went on after the last verdict: progress, the next lab, warming up.
             quiet();
+            said.clear();
             var begin = System.nanoTime();
             turnaround.this.save(file, text, how);
             var word = until("  [✔✘…] .*");
@@ -238,8 +247,10 @@ class turnaround extends Benchmark {
         Line until(String pattern) throws InterruptedException {
             for (;;) {
                 var line = lines.poll(PATIENCE.toSeconds(), TimeUnit.SECONDS);
-                if (line == null)
-                    throw new IllegalStateException("jbang watch doesn't say " + pattern);
+                if (line == null) throw new IllegalStateException("jbang watch doesn't say "
+                    + pattern + " within " + PATIENCE.toSeconds() + " s. It said:\n"
+                    + String.join("\n", said));
+                said.add(line.text);
                 if (line.text.endsWith("does not compile"))
                     throw new IllegalStateException(line.text);
                 if (line.text.matches(pattern)) return line;
@@ -282,13 +293,17 @@ class turnaround extends Benchmark {
         package wirelab;
 
         import org.junit.jupiter.api.*;
+        import wirelab.check.Room;
+        import wirelab.checkout.LabId;
+        import wirelab.run.Runner;
+        import wirelab.subject.Handover;
+        import wirelab.subject.InJvm;
 
         class LabTest {
             @Test void keepsItsPromises() throws Exception {
-                var checks = Examination.checks(NN);
-                var subject = new InJvm(Lab.of(Class.forName("LAB")));
-                try (subject) {
-                    for (var outcome : Runner.run(checks, Claim.of(checks), subject, true, _ -> {}))
+                var room = Room.of(new LabId(NN));
+                try (var subject = new InJvm(Handover.of(Class.forName("LAB")), room.brisk())) {
+                    for (var outcome : Runner.run(room, room.claims(), subject, true, _ -> {}))
                         Assertions.assertTrue(outcome.passed(), () -> "" + outcome.verdict());
                 }
             }

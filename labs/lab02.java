@@ -20,43 +20,62 @@ import wirelab.Lab;
 /// `curl -i 'http://127.0.0.1:7002/quotes?after=3&wait=5'`.
 ///
 /// ## The server: `GET /quotes?after=N&wait=S`
-/// - Quotes after N are there: 200 at once, a JSON array of all of them, oldest first, at most 500.
-/// - Else the request is held: until a quote comes (200, at once: 150 ms later is too late), or
-///   until S seconds have passed: 204 without a body (RFC 9110 §15.3.5). Exactly one answer. Quotes
-///   that were published in one go come back as one array, not one by one.
-/// - Nobody misses a quote: not one that is published between two polls, nor one that is published
-///   while the server looks. Everybody who waits gets it.
-/// - S is a number of seconds from 0, fractions allowed (`0.25`); none means 0. More than 30 is
-///   taken as 30: setting `MAX_WAIT_MS`, default 30000. Anything else (empty, `-1`, `x`, `NaN`,
-///   `1e3`) → 400. N as in lab 01: no whole number from 0 → 400; none = from the oldest kept;
-///   quotes after N were dropped → 410.
-/// - `Cache-Control: no-store` on every answer (RFC 9111 §5.2.2.5).
-/// - 500 clients that wait cost no thread of the operating system each, and `/health` still
-///   answers.
-/// - A client that hangs up is forgotten at once: `/health` counts the feed's open listeners, and
-///   each request that waits holds one. [HangUp#watch] tells when a client hangs up.
-/// - Bonus: when the server stops, those who wait are answered (204 or 503), not cut off.
+/// - S1 · TODO 3 · If there are quotes after N → 200 at once, and a JSON array of all of them,
+///   oldest first, at most 500. So quotes that were published in one go come in one array.
+/// - S2 · TODO 5 · Else the server holds the request until a quote comes, and answers with 200
+///   within 150 ms of it.
+/// - S3 · TODO 3 · If no quote comes within S seconds → 204 without a body (RFC 9110 §15.3.5). A
+///   request gets one answer, also when a quote comes at that very moment.
+/// - S4 · TODO 5 · No quote is missed, be it published between two polls or while the server looks
+///   for quotes. Every client that waits gets it.
+/// - S5 · TODO 2 · S is a number of seconds from 0, fractions allowed (`0.25`); without `wait` it
+///   is 0. Anything else (empty, `-1`, `x`, `NaN`, `1e3`) → 400, even if there are quotes.
+/// - S6 · TODO 2 · The longest wait is `MAX_WAIT_MS` (a setting, default 30000). A longer S counts
+///   as that.
+/// - S7 · TODO 3 · `Cache-Control: no-store` on every answer (RFC 9111 §5.2.2.5).
+/// - S8 · TODO 3 · If quotes after N were dropped from the log ([Feed#forgot]) → 410.
+/// - S9 · given · If N is not a whole number from 0 → 400. Without `after`, the answer begins with
+///   the oldest quote that is kept.
+/// - S10 · TODO 1 · 500 clients that wait do not cost a thread of the operating system each, and
+///   `/health` still answers.
+/// - S11 · TODO 4 · A client that hangs up is forgotten at once: `/health` counts the feed's open
+///   listeners, and each request that waits holds one. [HangUp#watch] tells when a client hangs up.
+/// - S12 · TODO 6 · Bonus: a server that stops answers the clients that wait, with 204 or 503,
+///   instead of cutting them off.
 ///
 /// `throw new Problem(400, "what is wrong")` answers with that status, as JSON that says why.
 /// `POST /quotes` and `GET /health` are given; `POST /quotes` calls the feed's listeners.
 ///
 /// ## The client: `follow(base, after, sink)`
-/// - Asks with `wait`, gives each quote to `sink` once and in order, and asks again at once with
-///   the new cursor. After a 204 the cursor stays. One request at a time.
-/// - An error (500 and above, 429, no answer) is no reason to give up, nor to hammer: after the
-///   n-th failure in a row it waits 50 ms × 2^(n-1), at most 5 s, less up to a quarter at random.
-///   A good answer starts afresh. Any other status won't get better: an IllegalStateException.
-/// - A quote counts as delivered when `sink` returned. It runs until its thread is interrupted.
+/// - C1 · TODO 7 · It asks with `wait`, gives each quote to `sink` once and in order, and asks
+///   again at once, with the new cursor. A 204 leaves the cursor as it is. One request at a time.
+/// - C2 · TODO 7 · A quote is delivered when `sink` has returned. If `sink` throws, the client asks
+///   for that quote again.
+/// - C3 · TODO 8 · On an error (500 and above, 429, no answer) it neither gives up nor hammers the
+///   server: after the n-th failure in a row it waits 50 ms × 2^(n-1), at most 5 s, less up to a
+///   quarter at random. After a good answer the count begins again.
+/// - C4 · given · Any other status won't get better: an IllegalStateException. The client runs
+///   until its thread is interrupted.
 class lab02 {
     static final int LIMIT = 500;
 
+    /// What a server decides for all its clients.
+    ///
+    /// @param longest wait
+    record Policy(Duration longest) {
+        static Policy fromSettings() {
+            return new Policy(Duration.ofMillis(Market.setting("MAX_WAIT_MS", 30_000)));
+        }
+    }
+
     static Javalin server(Feed feed) {
+        var policy = Policy.fromSettings();
         var waiting = new Waiting();
         return Javalin.create(config -> {
             Market.routes(config, feed);
             configure(config);
-            config.routes.get("/quotes", ctx -> poll(ctx, feed, waiting));
-            // A server that stops tells those who wait, and takes the time to answer them.
+            config.routes.get("/quotes", ctx -> poll(ctx, feed, policy, waiting));
+            // A server that stops wakes the requests that wait, and takes the time to answer them.
             config.events.serverStopping(waiting::dismiss);
             config.jetty.modifyServer(server -> server.setStopTimeout(3000));
         });
@@ -69,20 +88,20 @@ class lab02 {
     }
 
     /// Reads the query parameter `wait`; null when there is none.
-    static Duration wait(String wait) {
-        // TODO 2: seconds, fractions allowed, clamped to Market.setting("MAX_WAIT_MS", 30_000);
-        // refuse what is no such number. For now nobody waits: a short poll.
+    static Duration wait(String wait, Policy policy) {
+        // TODO 2: seconds, fractions allowed, but no more than policy.longest; refuse anything that
+        // is not such a number. For now nobody waits: a short poll.
         return Duration.ZERO;
     }
 
     /// Answers `GET /quotes`.
-    static void poll(Context ctx, Feed feed, Waiting waiting) {
-        // TODO 3: the contract of GET /quotes: what is there at once, else hold() the request, 204
-        // when nothing came; 410, no-store. For now everybody gets the whole log.
-        Market.json(ctx, hold(ctx, feed, 0, wait(ctx.queryParam("wait")), waiting));
+    static void poll(Context ctx, Feed feed, Policy policy, Waiting waiting) {
+        // TODO 3: the contract of GET /quotes: quotes at once if there are some, else hold() the
+        // request, 204 when none came; 410, no-store. For now everybody gets the whole log.
+        Market.json(ctx, hold(ctx, feed, 0, wait(ctx.queryParam("wait"), policy), waiting));
     }
 
-    /// Waits for news, but no longer than the client is there and the server runs.
+    /// Waits for news as long as the client is there and the server runs.
     static List<Quote> hold(Context ctx, Feed feed, long after, Duration wait, Waiting waiting) {
         // TODO 4: end the waiting when the client hangs up: HangUp.watch(ctx, …) calls you then,
         // and an interrupt wakes a thread that waits. Nobody reads that answer.
@@ -96,7 +115,7 @@ class lab02 {
     /// The quotes after this cursor as soon as there are some; none when `wait` has passed.
     static List<Quote> await(Feed feed, long after, Duration wait) throws InterruptedException {
         // TODO 5: wait for news, not for time: feed.listen(…) tells when a quote is published. Mind
-        // the one that is published between looking and listening. Close what you open.
+        // a quote that is published between looking and listening. Close what you open.
         Thread.sleep(wait);
         return feed.after(after, LIMIT);
     }
@@ -111,12 +130,12 @@ class lab02 {
         }
 
         Entry enter(Thread waiter) {
-            // TODO 6 (bonus): remember who waits, until the entry is closed. Use it in hold().
+            // TODO 6 (bonus): remember the waiter until the entry is closed. Use it in hold().
             return () -> {};
         }
 
         void dismiss() {
-            // TODO 6 too: wake all who wait, and those who are just about to.
+            // TODO 6 too: wake all waiters, and those that are just about to wait.
         }
     }
 
@@ -170,7 +189,7 @@ class lab02 {
     /// The quotes of an answer, none for a 204.
     ///
     /// @throws IOException           if asking again may help
-    /// @throws IllegalStateException if it won't: that is for a person
+    /// @throws IllegalStateException if it won't: a person must look at it
     static List<Quote> quotes(HttpResponse<byte[]> answer) throws IOException {
         var status = answer.statusCode();
         if (status == 200) return List.of(Market.JSON.readValue(answer.body(), Quote[].class));

@@ -16,8 +16,8 @@ import market.*;
 import wirelab.Lab;
 
 /// # Lab 04: webhooks
-/// The server calls: whoever subscribes names a URL, and gets each event there by POST, signed. In
-/// this lab one server is both sides: the producer, which calls, and the consumer, which is called.
+/// The server calls: a subscriber names a URL, and gets each event there by POST, signed. In this
+/// lab one server is both sides: the producer, which calls, and the consumer, which is called.
 /// Your job: deliver in spite of failures, let nobody hold up the others, and believe no message
 /// that you can't verify. The rules are those of Standard Webhooks 1.0.0.
 ///
@@ -26,66 +26,74 @@ import wirelab.Lab;
 /// "secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}'`, then `curl 127.0.0.1:7004/received`.
 ///
 /// ## The producer: subscriptions
-/// - `POST /subscriptions` `{"url":"https://…","secret":"whsec_…"}` → 201, `Location:
+/// - S1 · given · `POST /subscriptions` `{"url":"https://…","secret":"whsec_…"}` → 201, `Location:
 ///   /subscriptions/sub_1`, and the subscription: `{"id":"sub_1","url":"https://…",
 ///   "state":"active","waiting":0,"delivered":0,"failures":0,"givenUp":[],"lastError":null}`
-/// - `url` is absolute, http or https, and has a host; `secret` is `whsec_` and the base64 of the
-///   key's 24 to 64 bytes. Anything else → 400, and nothing is stored.
-/// - `GET /subscriptions` → an array of them, as they are now. No answer shows a secret.
-/// - `DELETE /subscriptions/sub_1` ends one; that is given.
+/// - S2 · TODO 3 · `url` is absolute, http or https, and has a host. `secret` is `whsec_` and the
+///   base64 of the key's 24 to 64 bytes. Anything else → 400, and nothing is stored.
+/// - S3 · given · `GET /subscriptions` → an array of all subscriptions, as they are now;
+///   `DELETE /subscriptions/sub_1` ends one. No answer shows a secret.
 ///
 /// ## The producer: deliveries
-/// - Each quote that is published goes to each subscriber, as a POST of `application/json`:
-///   `{"type":"quote.published","timestamp":"2026-11-21T06:49:55.386Z","data":{…the quote…}}`. That
-///   timestamp is the quote's. Three headers go with it:
-///   - `webhook-id`: names the message. Another one for each quote, the same at each try, no dot.
-///   - `webhook-timestamp`: when this try is made, whole seconds since 1970.
-///   - `webhook-signature`: `v1,` and the base64 of an HMAC-SHA256 over `id.timestamp.body`, all
-///     three just as they are sent, with the key of the subscription.
-/// - Nobody waits for a slow or dead subscriber: not the publisher, not the others. At most 8
-///   requests are under way to one subscriber. At most 1000 deliveries wait for it, those under way
-///   included (`waiting`); one more is given up at once. Their order is not promised.
-/// - 2xx: `delivered` counts it, and it is not sent again. Anything else is a failure (`failures`
-///   counts, `lastError` says what happened): other statuses, a broken connection, no status within
-///   `DELIVERY_TIMEOUT_MS` (default 15000). Redirects are failures and not followed. The status
-///   alone decides, once the headers are there: a body that never ends holds up nothing.
-/// - A failure is tried again: the n-th retry of a message comes after the n-th delay of
-///   `RETRY_SCHEDULE_MS`, less up to a quarter at random. Its default, in milliseconds:
-///   `1000,5000,30000,300000,1800000,7200000,18000000,36000000,86400000`.
-/// - 429 or 503 with `Retry-After`, seconds or a date (RFC 9110 §10.2.3): until then nothing at all
-///   is sent to that subscriber. More than a day counts as a day.
-/// - 410: the subscription is over, its `state` is `disabled`. Nothing is sent any more, not even
-///   what waits.
-/// - The last retry failed, too: the message is given up, and its `webhook-id` stands in `givenUp`,
-///   which lists the newest 100. The subscription stays `active`.
+/// - S4 · given · Each quote that is published goes to each subscriber, by POST as
+///   `application/json`: `{"type":"quote.published","timestamp":"2026-11-21T06:49:55.386Z",
+///   "data":{…the quote…}}`. That timestamp is the quote's.
+/// - S5 · TODO 1 · Header `webhook-id` names the message: another for each quote, the same at each
+///   try, without a dot.
+/// - S6 · TODO 1 · Header `webhook-timestamp`: when this try is made, in whole seconds since 1970.
+/// - S7 · TODO 1, 2 · Header `webhook-signature`: `v1,` and the base64 of an HMAC-SHA256 over
+///   `id.timestamp.body`, all three just as they are sent, with the key of the subscription.
+/// - S8 · TODO 4 · Nobody waits for a slow or dead subscriber: not the publisher, not the others.
+///   The order of deliveries is not promised.
+/// - S9 · TODO 5 · At most 8 requests are under way to one subscriber. At most 1000 deliveries wait
+///   for it, those under way included (`waiting`); one more is given up at once.
+/// - S10 · TODO 6 · 2xx: `delivered` counts it, and the message is not sent again. Anything else,
+///   or a broken connection, is a failure: `failures` counts it, `lastError` says what happened.
+/// - S11 · TODO 6 · After a failure the same message is sent again, at most once for each delay of
+///   `RETRY_SCHEDULE_MS` (a setting, default
+///   1000,5000,30000,300000,1800000,7200000,18000000,36000000,86400000).
+/// - S12 · TODO 6 · When the last retry has failed, too, the message is given up: its `webhook-id`
+///   is in `givenUp`, which lists the newest 100. The subscription stays `active`.
+/// - S13 · TODO 7 · No status within `DELIVERY_TIMEOUT_MS` (a setting, default 15000) is a failure.
+///   The headers are enough: a body that never ends holds up nothing.
+/// - S14 · TODO 7 · A redirect is a failure and is not followed.
+/// - S15 · TODO 8 · The n-th retry comes after the n-th delay, less up to a quarter at random.
+/// - S16 · TODO 9 · 429 or 503 with `Retry-After`, seconds or a date (RFC 9110 §10.2.3): until then
+///   nothing at all is sent to that subscriber. More than a day counts as a day; any other value
+///   asks for nothing.
+/// - S17 · TODO 10 · 410: the subscription is over, its `state` is `disabled`. Nothing more is
+///   sent, not even messages that wait.
 ///
 /// ## The consumer: `POST /hooks`
-/// - The secret is setting `WEBHOOK_SECRET`, default `whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw`.
-/// - Verified → 2xx. `GET /received` lists it from then on: `[{"id":"msg_…","type":"…"}]`, `type`
-///   as in its body, null if there is none. A header is missing or no signature is right → 401, and
-///   the message has no effect at all.
-/// - `webhook-timestamp` may be up to 5 minutes off, either way; more → 401. Or a message that was
-///   overheard could be sent again next year.
-/// - `webhook-signature` may list several, with a space between two, while a secret is replaced.
-///   One that is right suffices; versions other than `v1` are skipped.
-/// - What is signed is the bytes. JSON that is spaced or escaped unusually verifies as it came. If
-///   it is no JSON at all, but signed: 400, no effect.
-/// - An id that was accepted before: 2xx, but no second effect, also for two at the same moment.
-///   The newest 10,000 are remembered, since a retry may come after days.
-/// - The 2xx comes before the work: `Inbox.process`, which is given and takes `WORK_MS`, default
-///   200. Then `GET /processed` lists the message like `GET /received`, once for each time.
-/// - Compare signatures with [MessageDigest#isEqual]. [String#equals] is faster the sooner they
-///   differ, and so tells a patient attacker the signature. No check can measure that honestly.
+/// - C1 · TODO 11 · Verified with `WEBHOOK_SECRET` (a setting, default
+///   whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw) → 2xx. `GET /received` lists the message from then
+///   on: `[{"id":"msg_…","type":"…"}]`, `type` as in its body, null if there is none.
+/// - C2 · TODO 11 · A header is missing, or no signature is right → 401, and the message has no
+///   effect at all.
+/// - C3 · TODO 12 · `webhook-timestamp` may be up to 5 minutes off, either way; more → 401.
+///   Otherwise a recorded message could be replayed next year.
+/// - C4 · TODO 13 · `webhook-signature` may list several, with a space between two, while a secret
+///   is replaced. One that is right suffices; versions other than `v1` are skipped.
+/// - C5 · TODO 13 · Compare signatures with [MessageDigest#isEqual]. [String#equals] is faster the
+///   sooner they differ, and so tells a patient attacker the signature. (Not checked, because no
+///   check can measure that honestly.)
+/// - C6 · TODO 14 · An id that was accepted before → 2xx, but no second effect, also for two at the
+///   same moment. The newest 10,000 are remembered, since a retry may come days later.
+/// - C7 · TODO 15 · The 2xx comes before the work: `Inbox.process`, which is given and takes
+///   `WORK_MS` (a setting, default 200). Then `GET /processed` lists the message like
+///   `GET /received`, once for each time it was processed.
+/// - C8 · TODO 16 · The bytes are signed: JSON that is spaced or escaped unusually verifies as it
+///   came. A body that is signed, but is not JSON → 400, no effect.
+///
+/// ## Bonus: a subscriber's URL may lead into your own network (server-side request forgery)
+/// - S18 · TODO 17 · A host whose address is not of the public Internet → 400 and no connection:
+///   IPv4 0/8, 10/8, 100.64/10, 127/8, 169.254/16, 172.16/12, 192.168/16, 224/4, 240/4; IPv6 all
+///   but 2000::/3, so also wrapped IPv4 addresses (`::ffff:10.0.0.1`).
+/// - S19 · TODO 17 · Loopback is fine while `ALLOW_LOOPBACK` (a setting, default 1) is 1, and
+///   refused when it is 0.
 ///
 /// `throw new Problem(400, "what is wrong")` answers with that status, as JSON that says why.
 /// `POST /quotes` and `GET /health` are given; a subscription is a listener of the feed.
-///
-/// ## Bonus
-/// A subscriber's URL may lead into your own network (server-side request forgery). A host whose
-/// address is not of the public Internet → 400 and no connection: IPv4 0/8, 10/8, 100.64/10, 127/8,
-/// 169.254/16, 172.16/12, 192.168/16, 224/4, 240/4; IPv6 all but 2000::/3, so that link-local,
-/// unique local, multicast and wrapped IPv4 addresses (`::ffff:10.0.0.1`) are refused. Loopback is
-/// fine while `ALLOW_LOOPBACK` is 1, the default in this lab, and refused when it is 0.
 class lab04 {
     /// How many deliveries may wait for one subscriber.
     static final int WAITING = 1_000;
@@ -167,10 +175,10 @@ class lab04 {
 
     /// Takes a message for one subscriber. It runs on the publisher's thread, so it must not wait.
     static void accept(Message message, Subscription to) {
-        // TODO 4: deliver it beside what runs now: to.start(…). For now the publisher waits until
-        // the message is delivered.
-        // TODO 5: count it while it waits, with to.enter() and to.leave(), and give up what is too
-        // much.
+        // TODO 4: deliver it on another thread: to.start(…). For now the publisher waits until the
+        // message is delivered.
+        // TODO 5: count it while it waits, with to.enter() and to.leave(), and give it up if there
+        // are too many.
         try {
             deliver(message, to);
         } catch (InterruptedException ended) {
@@ -248,7 +256,7 @@ class lab04 {
     /// Answers `POST /hooks`.
     static void hook(Context ctx, Inbox inbox, byte[] key) {
         // TODO 15: answer before the work; the answer leaves when this method returns.
-        // TODO 16: verify the bytes as they came. For now they are parsed and written anew.
+        // TODO 16: verify the bytes as they came. For now they are parsed and written again.
         var body = object(ctx.bodyAsBytes()).toString().getBytes(StandardCharsets.UTF_8);
         var sent = new Metadata(ctx.header("webhook-id"), ctx.header("webhook-timestamp"),
             ctx.header("webhook-signature"));
@@ -296,7 +304,7 @@ class lab04 {
             return true;
         }
 
-        // Given for the consumer.
+        // The rest of the inbox is given.
 
         /// The work for a message.
         void process(Received message) {
@@ -311,7 +319,7 @@ class lab04 {
             }
         }
 
-        /// Runs it beside what runs now.
+        /// Runs it on a thread of its own, and returns at once.
         void start(Runnable task) { threads.execute(task); }
 
         synchronized List<Received> received() { return List.copyOf(received.values()); }
@@ -321,7 +329,7 @@ class lab04 {
         void close() { threads.shutdownNow(); }
     }
 
-    // Given for the producer.
+    // Given from here on, but for permitted(). First for the producer.
 
     /// How deliveries are made.
     ///
@@ -350,7 +358,7 @@ class lab04 {
         }
     }
 
-    /// A subscription as `GET /subscriptions` shows it, which is without its secret.
+    /// A subscription as `GET /subscriptions` shows it: without its secret.
     record Status(String id, String url, String state, int waiting, long delivered, long failures,
         List<String> givenUp, String lastError) {}
 
@@ -418,7 +426,8 @@ class lab04 {
             return subscriptions.removeIf(one -> one.id.equals(id));
         }
 
-        /// One id for a quote, whoever gets it, so that who subscribed twice can tell.
+        /// One id for a quote, whichever subscription gets it: a consumer that subscribed twice can
+        /// tell.
         Message message(Quote quote) {
             var time = Instant.ofEpochMilli(quote.timestampMs()).toString();
             return new Message("msg_" + run + "_" + quote.id(),
@@ -481,7 +490,7 @@ class lab04 {
         /// Counts one less.
         synchronized void leave() { waiting--; }
 
-        /// Runs it beside what runs now; [#end] interrupts it.
+        /// Runs it on a thread of its own, and returns at once; [#end] interrupts it.
         void start(Runnable delivery) {
             try {
                 threads.execute(delivery);
@@ -528,7 +537,7 @@ class lab04 {
         }
     }
 
-    // Given for the consumer.
+    // Then for the consumer.
 
     static Problem unauthorized(Context ctx) {
         // RFC 9110 §15.5.2 asks for a challenge; no scheme is registered for webhooks.
@@ -550,7 +559,7 @@ class lab04 {
 
     /// Whether an address may be called: one of the public Internet.
     static boolean permitted(InetAddress address) {
-        // TODO 17 (bonus): not the addresses that the lab text lists. guard() calls this.
+        // TODO 17 (bonus): not the addresses that S18 lists. guard() calls this.
         return true;
     }
 

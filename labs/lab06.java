@@ -22,9 +22,9 @@ import org.java_websocket.handshake.ServerHandshake;
 import wirelab.Lab;
 
 /// # Lab 06: WebSocket
-/// One connection, both directions, and nobody who asks: the server must know by itself who is in,
-/// who is gone, and who is too slow. Your job: let nobody in unknown, keep nobody who is gone, and
-/// never let one client wait for another.
+/// One connection, both directions, and no requests to lean on: the server itself must track who
+/// is connected, who has gone and who is too slow. Your job: admit nobody unauthenticated, keep
+/// nobody who has left, and never let one client delay another.
 ///
 /// Check it with `jbang lab06.java`. To play, run `jbang lab06.java serve`, and in another terminal
 /// `jbang lab06.java client http://127.0.0.1:7006`. Or open http://127.0.0.1:7006/health in a
@@ -47,60 +47,72 @@ import wirelab.Lab;
 /// | `{"type":"chat","text":"hello"}` | to all: `{"type":"chat","clientId":"…","text":"hello"}` |
 /// | `{"type":"ping"}` | `{"type":"pong"}` |
 ///
-/// - The messages of one client are handled one after the other: when it gets a `pong`, all that it
-///   said before is done.
-/// - The first message must be `auth`. The right token → `welcome`, before anything else, with an
-///   id that is random, so that nobody can guess it. Whatever else comes first (another token,
-///   another type, no JSON, a binary message) → the connection is closed with 4401, and nothing is
-///   answered.
-/// - No `auth` within `AUTH_TIMEOUT_MS` (a setting, default 10000) → closed with 4408. Pings of the
-///   protocol (§5.5.2) don't count.
-/// - `subscribe` adds symbols. A client gets the quotes of its symbols that are published from then
-///   on, in the order of their ids, and no others. From its first `subscribe` on it holds one of
-///   the feed's listeners, which `/health` counts, until it is gone. It has 100 symbols at most.
-/// - `chat` reaches everybody who was welcomed, the sender as well. All get all chats in the same
-///   order, and those of one sender in the order in which they were sent.
-/// - When one who was welcomed is gone, each of those who remain gets
-///   `{"type":"leave","clientId":"…"}` exactly once, however it went: with a close frame or
-///   without, too slow, or silent. It has its place in the one order of chats.
-/// - What can't be served → `{"type":"error","detail":"…"}`, nothing is done, and the connection
-///   stays: malformed JSON, an unknown type, a binary message, a second `auth`, `symbols` that is
-///   no array, is empty, holds anything but texts that are not empty, or makes more than 100;
-///   `text` that is no text. The tenth in a row → closed with 1008. A good message starts afresh.
-/// - A message may have 65,536 bytes (§5.4: all its fragments together), not characters. A longer
-///   one → closed with 1009.
-/// - Each `PING_MS` (a setting, default 15000) a ping of the protocol goes to each client that was
-///   welcomed. When the third is due and neither of the last two had a pong, the client is dropped,
-///   with or without a close frame. Who answers may be silent for as long as it likes.
-/// - A client that doesn't read stalls nobody. At most 256 messages wait for it; when there would
-///   be one more, it is evicted at once: what waits is dropped or not, it is closed with 1013, and
-///   if it doesn't take even the close frame within 5 s, it is cut off. It is evicted for that
-///   only: who reads gets 200 messages that come in one burst.
-/// - A server that stops closes all connections with 1001.
-/// - `Origin` (§10.2): a browser lets any page connect to any server, and tells from where it does.
-///   None, or the server's own (`http://` or `https://` and the `Host` of the request) is fine, any
-///   other → 403 instead of the handshake.
-/// - Bonus, for the handshake: `Sec-WebSocket-Version` is not 13 → 426 with `Connection: Upgrade`,
-///   `Upgrade: websocket` (RFC 9110 §15.5.22, §7.8) and `Sec-WebSocket-Version: 13` (§4.4).
-///   `Sec-WebSocket-Key` is missing, or not 16 bytes in base64 → 400 (§4.2.1). Jetty alone answers
-///   with 405 and 500, or accepts it.
+/// - S1 · TODO 1 · The first message must be `auth`. To the right token the server says `welcome`,
+///   before anything else, with an id that is random, so that nobody can guess it.
+/// - S2 · TODO 1, 6 · Any other first message (another token, another type, not JSON, binary) → the
+///   connection is closed with 4401, and nothing is answered.
+/// - S3 · TODO 2 · No `auth` within `AUTH_TIMEOUT_MS` (a setting, default 10000) → closed with
+///   4408. Pings of the protocol (RFC 6455 §5.5.2) don't count.
+/// - S4 · TODO 3 · `subscribe` adds symbols, up to 100 in all. A client gets the quotes of its
+///   symbols that are published from then on, in the order of their ids, and no others.
+/// - S5 · TODO 3, 5 · From its first `subscribe` until it is gone, a client holds one of the feed's
+///   listeners, which `/health` counts.
+/// - S6 · given · The messages of one client are handled one after the other: when it gets a
+///   `pong`, all that it said before is done.
+/// - S7 · TODO 4 · A `chat` reaches everybody who was welcomed, the sender as well. All get all
+///   chats in the same order, and those of one sender in the order in which they were sent.
+/// - S8 · TODO 5 · When a client that was welcomed is gone, each of the others gets
+///   `{"type":"leave","clientId":"…"}` exactly once, however the client went: with a close frame or
+///   without, too slow, or silent. The `leave` has its place in the one order of chats.
+/// - S9 · TODO 6 · A message that can't be served → `{"type":"error","detail":"…"}`, nothing is
+///   done, and the connection stays. That is malformed JSON, an unknown type, a binary message, a
+///   second `auth`, or a `text` that is not a text.
+/// - S10 · TODO 3 · The same → for `symbols` that is not an array, is empty, holds anything but
+///   texts that are not empty, or makes more than 100. None of its symbols is added.
+/// - S11 · TODO 6 · The tenth such message in a row → closed with 1008. A good message starts the
+///   count again.
+/// - S12 · TODO 7 · A message may have 65,536 bytes, not characters, in all its fragments together
+///   (RFC 6455 §5.4). A longer one → closed with 1009.
+/// - S13 · TODO 8 · Each `PING_MS` (a setting, default 15000) a ping of the protocol goes to each
+///   client that was welcomed, also to a silent one.
+/// - S14 · TODO 8 · When the third ping is due and neither of the last two had a pong, the client
+///   is dropped, with or without a close frame. A client that answers may be silent for as long as
+///   it likes.
+/// - S15 · TODO 9 · A client that doesn't read delays nobody. At most 256 messages wait for it.
+/// - S16 · TODO 9 · One message more, and the client is evicted at once with 1013. You may drop the
+///   waiting messages or still send them. If it does not accept the close frame within 5 s, cut the
+///   connection.
+/// - S17 · TODO 9 · Evict for nothing else: a client that reads must survive a burst of 200
+///   messages.
+/// - S18 · TODO 10 · A server that stops closes all connections with 1001.
+/// - S19 · TODO 11 · A browser lets any page connect to any server, and names the page's origin in
+///   the header `Origin` (RFC 6455 §10.2). Accept requests without it, or with the server's own
+///   origin (`http://` or `https://` and the `Host` of the request); answer any other with 403
+///   instead of the handshake.
+/// - S20 · TODO 15 · Bonus: if `Sec-WebSocket-Version` is not 13 → 426 with `Connection: Upgrade`,
+///   `Upgrade: websocket` (RFC 9110 §15.5.22, §7.8) and `Sec-WebSocket-Version: 13` (RFC 6455
+///   §4.4). Jetty alone answers 405.
+/// - S21 · TODO 15 · Bonus: if `Sec-WebSocket-Key` is missing, or not 16 bytes in base64 → 400
+///   (RFC 6455 §4.2.1). Jetty alone answers 500, or accepts it.
 ///
 /// `throw new Problem(403, "what is wrong")` refuses a handshake. `POST /quotes` and `GET /health`
 /// are given; `POST /quotes` calls the feed's listeners while the feed is locked: never wait there.
 ///
 /// ## The client: `follow(uri, token, symbols, sink)`, with Java-WebSocket
-/// - Connects, authenticates, subscribes when it is welcomed, and gives each quote to `sink`, once
-///   and in order. Messages of types that it doesn't know are ignored.
-/// - When the connection ends or fails, for whatever reason, it waits, and does all that again. A
-///   random time from 0 to min(5 s, 50 ms × 2^n). n is 0 after the first connection and after each
-///   one that was welcomed; each further one without a welcome makes it 1 more. Being connected is
-///   not enough.
-/// - Closed with 4401: it won't get better with this token. An IllegalStateException.
-/// - `sink` throws: an IllegalStateException, with that as its cause; no further quote is
-///   delivered.
-/// - What is published while it is not connected is lost: this protocol has no cursor. If you need
-///   that, you have to add one, as `Last-Event-ID` does for server-sent events.
-/// - It runs until its thread is interrupted.
+/// - C1 · TODO 12 · It connects, authenticates, subscribes when it is welcomed, and gives each
+///   quote to `sink`, once and in order.
+/// - C2 · TODO 12 · It ignores messages of types that it doesn't know.
+/// - C3 · TODO 12 · If `sink` throws, the client ends with an IllegalStateException that has that
+///   as its cause, and delivers no further quote.
+/// - C4 · TODO 13 · When the connection ends or fails, for whatever reason, the client waits and
+///   does all that again, one connection at a time, until its thread is interrupted.
+/// - C5 · TODO 13 · Closed with 4401, it ends with an IllegalStateException: a further try with the
+///   same token is useless.
+/// - C6 · TODO 14 · It waits for a random time from 0 to min(5 s, 50 ms × 2^n). n is 0 after the
+///   first connection and after each one that was welcomed; each further one without a welcome adds
+///   1. Being connected is not enough.
+/// - C7 · given · Quotes that are published while it is not connected are lost: this protocol has
+///   no cursor. If you need one, add it, as `Last-Event-ID` does for server-sent events.
 class lab06 {
     static final String PATH = "/quotes/socket";
     static final String TOKEN = "demo-token";
@@ -124,6 +136,7 @@ class lab06 {
     }
 
     static Javalin server(Feed feed) {
+        var policy = Policy.fromSettings();
         var room = new Room();
         return Javalin.create(config -> {
             Market.routes(config, feed);
@@ -135,8 +148,8 @@ class lab06 {
             config.routes.ws(PATH, _ -> {});
             config.routes.get(PATH, lab06::checkHandshake);
             config.jetty.modifyWebSocketServletFactory(sockets -> {
-                sockets.addMapping(PATH + "/*", (_, _) -> new Client(feed, room));
-                // Pings tell who is gone. By default Jetty ends what was silent for 30 s.
+                sockets.addMapping(PATH + "/*", (_, _) -> new Client(feed, room, policy));
+                // Pings show which clients are gone. Jetty would end a silent one after 30 s.
                 sockets.setIdleTimeout(Duration.ZERO);
                 limit(sockets);
             });
@@ -146,8 +159,8 @@ class lab06 {
                 handler.getSessionHandler().setMaxInactiveInterval(1);
             });
             sayGoodbye(config);
-            // Else each who is closed would be announced to all who still are in, until nobody has
-            // room for that.
+            // Otherwise every close is broadcast to those still connected, until their queues
+            // overflow.
             config.events.serverStopping(room::empty);
         });
     }
@@ -165,7 +178,7 @@ class lab06 {
         // config.jetty.modifyServer(server -> …). For now it has none.
     }
 
-    /// Refuses what is no handshake of RFC 6455.
+    /// Refuses a request that is not a handshake of RFC 6455.
     static void checkHandshake(Context ctx) {
         // TODO 15 (bonus): 426 for another version than 13, 400 without a good key. For now Jetty
         // decides.
@@ -187,7 +200,7 @@ class lab06 {
             members.add(client);
         }
 
-        /// Tells the others that this client is gone, if it was in.
+        /// Tells the others that this client is gone, if it was a member.
         synchronized void leave(Client client) {
             // TODO 5: tell the others, exactly once, however often this is called.
             members.remove(client);
@@ -198,8 +211,8 @@ class lab06 {
 
         /// Queues a message for each member.
         synchronized void broadcast(String text) {
-            // TODO 4: tell everybody, in one order for all. What becomes of the set when one who
-            // can't take it has to leave? For now nobody hears anything.
+            // TODO 4: tell everybody, in one order for all. What becomes of the set when a client
+            // without room has to leave? For now nobody hears anything.
         }
     }
 
@@ -209,6 +222,7 @@ class lab06 {
         final String id = UUID.randomUUID().toString();
         private final Feed feed;
         private final Room room;
+        private final Policy policy;
         private final BlockingQueue<Outgoing> outbox = new ArrayBlockingQueue<>(WAITING);
         private final Set<String> symbols = ConcurrentHashMap.newKeySet();
         /// False when the time for it is over.
@@ -220,9 +234,10 @@ class lab06 {
         private volatile Feed.Listener quotes;
         private int faults;
 
-        Client(Feed feed, Room room) {
+        Client(Feed feed, Room room, Policy policy) {
             this.feed = feed;
             this.room = room;
+            this.policy = policy;
         }
 
         @Override public void onWebSocketOpen(Session opened) {
@@ -259,34 +274,34 @@ class lab06 {
 
         /// Handles the first message.
         private void authenticate(JsonNode message) {
-            // TODO 1: let in who has the right token, close(4401, …) for all else. For now all are
-            // welcome.
+            // TODO 1: welcome a client with the right token, close(4401, …) for any other message.
+            // For now all are welcome.
             authenticated.complete(true);
             room.join(this);
         }
 
         private static boolean isToken(String text) {
-            // TODO 1 too: equals() takes the longer, the more of the text is right, which tells who
-            // tries. MessageDigest.isEqual(…) doesn't.
+            // TODO 1 too: equals() takes longer, the more of the text is right, so that it can be
+            // guessed bit by bit. MessageDigest.isEqual(…) doesn't.
             return text.equals(TOKEN);
         }
 
-        /// Ends a connection that doesn't authenticate in time; looks after it if it does.
+        /// Ends a connection that doesn't authenticate in time; sends pings to it if it does.
         private void keep() {
-            // TODO 2: wait for `authenticated` no longer than Market.setting("AUTH_TIMEOUT_MS", …),
-            // then close(4408, …): see CompletableFuture.completeOnTimeout. For now it just waits.
+            // TODO 2: wait for `authenticated` no longer than policy.authTimeout, then
+            // close(4408, …): see CompletableFuture.completeOnTimeout. For now it just waits.
             try {
-                if (authenticated.get()) heartbeat(Market.setting("PING_MS", 15_000));
+                if (authenticated.get()) heartbeat();
             } catch (InterruptedException | ExecutionException impossible) {
                 throw new IllegalStateException(impossible);
             }
         }
 
-        /// @param pause between two pings, milliseconds
-        private void heartbeat(int pause) throws InterruptedException {
-            // TODO 8: session.sendPing(…) after each pause; onWebSocketPong sets `unanswered` to 0.
-            // session.disconnect() ends a connection without waiting. When it ended by itself,
-            // over.await(…) tells. For now nobody is missed.
+        /// Sends pings, and drops a client that doesn't answer.
+        private void heartbeat() throws InterruptedException {
+            // TODO 8: session.sendPing(…) each policy.ping ms; onWebSocketPong sets `unanswered` to
+            // 0. session.disconnect() ends a connection without waiting. over.await(…) returns when
+            // it ended by itself. For now nobody is missed.
         }
 
         private void handle(JsonNode message) throws Fault {
@@ -301,7 +316,8 @@ class lab06 {
 
         private void subscribe(JsonNode wanted) throws Fault {
             // TODO 3: remember these symbols, or throw new Fault("symbols: …") and remember none.
-            // Listen to the feed once only, however often a client subscribes.
+            // Listen to the feed once only, however often a client subscribes, and not at all if it
+            // is `closed` by then.
             if (quotes == null) quotes = feed.listen(this::quote);
         }
 
@@ -329,7 +345,7 @@ class lab06 {
 
         private void evict() { close(1013, "too slow"); }
 
-        /// Queues a message. False if as many wait as may.
+        /// Queues a message. False if the outbox is full.
         private boolean offer(String text) {
             // TODO 9: put it into the outbox, never wait here. For now whoever tells a client
             // something waits until that client has taken it.
@@ -339,16 +355,16 @@ class lab06 {
             return true;
         }
 
-        /// Queues the close frame behind what waits, or in its place if there is no room for it.
+        /// Queues the close frame behind the messages that wait; in their place if it has no room.
         private void close(int code, String reason) {
             // TODO 9 too: messages that wait in the outbox come first; if it is full, this replaces
-            // them. Cut off who doesn't take it within 5 s: session.disconnect().
+            // them. A client that doesn't take it within 5 s is cut off: session.disconnect().
             if (!closed.compareAndSet(false, true)) return;
             leave();
             session.close(code, reason, Callback.NOOP);
         }
 
-        /// Sends what is queued, one after the other. Only this thread waits for this client.
+        /// Sends the queued messages one after the other. Only this thread waits for this client.
         private void sendAll() {
             // TODO 9 too: send what is in the outbox, one after the other.
             // Callback.Completable.with(sent -> …).get() waits until it is sent.
@@ -373,6 +389,17 @@ class lab06 {
     }
 
     // Given for the server.
+
+    /// The times of the contract, milliseconds.
+    ///
+    /// @param authTimeout how long a client may take to authenticate
+    /// @param ping        from one ping to the next
+    record Policy(int authTimeout, int ping) {
+        static Policy fromSettings() {
+            return new Policy(Market.setting("AUTH_TIMEOUT_MS", 10_000),
+                Market.setting("PING_MS", 15_000));
+        }
+    }
 
     /// Reads a message.
     static JsonNode parse(String text) throws Fault {
@@ -428,7 +455,7 @@ class lab06 {
         }
 
         @Override public void onOpen(ServerHandshake answer) {
-            // TODO 12: say who you are first, subscribe when you are welcomed, in onMessage(…).
+            // TODO 12: authenticate first, subscribe when you are welcomed, in onMessage(…).
             tell(message("subscribe", "symbols", symbols));
         }
 
@@ -456,7 +483,7 @@ class lab06 {
 
         /// Connects, and waits for the end of the connection.
         ///
-        /// @param patience for the handshake: Java-WebSocket alone would wait for ever
+        /// @param patience for the handshake: Java-WebSocket alone would wait forever
         /// @return the close code (RFC 6455 §7.1.5); below 1000 if it never connected
         /// @throws IllegalStateException what the sink threw, or a message that nobody understands
         int await(Duration patience) throws InterruptedException {

@@ -21,64 +21,64 @@ import wirelab.Lab;
 
 /// # Lab 07: gRPC server streaming
 /// One request, and an answer that goes on for as long as there is news. HTTP/2 tells the server
-/// how much the client can take, gRPC tells you, and it is for you to listen. Your job: send what
-/// the client is ready for, keep nothing in memory for it beside the feed, and stop working the
-/// moment it is gone.
+/// how much the client can take, and gRPC passes that on. Your job: send what the client is ready
+/// for, keep nothing in memory for it besides the feed, and stop working the moment it is gone.
 ///
 /// Check it with `jbang lab07.java`; play with `jbang lab07.java serve`, and `jbang lab07.java
 /// client http://127.0.0.1:7007 --symbols BTC,ETH` in another terminal.
 ///
 /// ## The server: `SubscribeQuotes(SubscribeRequest) returns (stream Quote)`
-/// - The quotes of `symbols` with an id above `after_id`: those that the feed keeps, then each one
-///   as it is published. Each once, in the order of their ids, and no others. `after_id` 0 is none:
-///   from the oldest that is kept.
-/// - A quote goes out when it is published, not when somebody looks whether there is one: more than
-///   150 ms after PublishQuote is too late.
-/// - Refused at once, with a description for whoever reads it:
-///   - no symbol → INVALID_ARGUMENT; begins with `symbols: `
-///   - `after_id` below 0 → INVALID_ARGUMENT; begins with `after_id: `
-///   - a symbol that is not known ([MarketService#knows]) → NOT_FOUND; names the symbol, of a long
-///     one no more than the beginning: a description is part of the trailers, and clients take 8
-///     KiB of those
-///   - quotes after `after_id` have been dropped by the feed, of whatever symbol, or `after_id` is
-///     above the newest id → OUT_OF_RANGE; begins with `after_id: `, names the oldest and the
-///     newest id that are kept, and says how to go on.
-/// - A stream holds one of the feed's listeners, which `Health` counts. When the client cancels,
-///   its deadline is over, or its connection is gone, the listener is closed at once: within 200
-///   ms.
-/// - Hand gRPC no message while `isReady()` is false (it is from 32 KiB of unsent bytes on): it
-///   would wait in the server's memory. `queued` in `Health` counts such messages and stays 0. Go
-///   on with `setOnReadyHandler`. That calls when the client is ready again, not once for each
-///   message, and it may be late: always look at `isReady()`.
-/// - The feed is all the buffer there is: a stream is a cursor in it. A client that doesn't read
-///   delays neither publishers nor other clients, and nothing is kept for it. When it reads again,
-///   it gets the next quotes from the feed. When the feed has dropped one before the client was
-///   ready for it, the stream ends with OUT_OF_RANGE, described as above, after the quotes that had
-///   been sent: now, or when the client reads again.
-/// - A StreamObserver is not thread-safe. `onNext` must never run twice at once, nor after the end
-///   of the stream.
-/// - When the server stops, each stream ends with UNAVAILABLE, at once ([Farewell] runs `stop`).
-/// - At most 100 streams at a time on one connection (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113
-///   §6.5.2): gRPC for Java has no limit by itself.
+/// - S1 · TODO 1 · A stream brings the quotes of `symbols`: first those that the feed keeps, then
+///   each new one. Each comes once, in the order of the ids, and no other quotes come.
+/// - S2 · TODO 1 · A quote goes out when it is published: more than 150 ms after PublishQuote is
+///   too late. So each stream holds one of the feed's listeners, which `Health` counts.
+/// - S3 · TODO 1 · A StreamObserver is not thread-safe: `onNext` must never run twice at once, nor
+///   after the end of the stream.
+/// - S4 · TODO 2 · A stream begins after `after_id`, or if that is 0, with the oldest quote kept.
+/// - S5 · TODO 3 · No symbol → refused at once: INVALID_ARGUMENT, described as `symbols: …`.
+/// - S6 · TODO 3 · `after_id` below 0 → refused: INVALID_ARGUMENT, described as `after_id: …`.
+/// - S7 · TODO 3 · A symbol that is not known ([MarketService#knows]) → refused at once: NOT_FOUND.
+///   The description names the symbol, shortened if it is long: the description travels in the
+///   trailers, and clients accept only 8 KiB of them.
+/// - S8 · TODO 4 · `after_id` is above the newest id, or the feed has dropped quotes after it, of
+///   whatever symbol → refused at once: OUT_OF_RANGE, described as `after_id: …` with the oldest
+///   and the newest id that are kept, and how to go on.
+/// - S9 · TODO 5 · When the client cancels, its deadline is over, or its connection is gone, the
+///   stream's listener is closed at once: within 200 ms.
+/// - S10 · TODO 6 · Never call `onNext` while `isReady()` is false, which it is once 32 KiB are
+///   unsent: the message would wait in the server's memory. `queued` in `Health` counts such
+///   messages and stays 0.
+/// - S11 · TODO 6 · Go on with `setOnReadyHandler`. gRPC runs that handler when the client becomes
+///   ready again: once, not once per message, and sometimes late. So check `isReady()` before every
+///   message.
+/// - S12 · TODO 6 · The feed is the only buffer: a stream is a cursor in it. A client that doesn't
+///   read delays neither publishers nor other clients. When it reads again, it gets the next quotes
+///   from the feed.
+/// - S13 · TODO 7 · When the feed has dropped a quote before the client was ready for it, the
+///   stream ends with OUT_OF_RANGE, described as in S8, after the quotes that had been sent: at
+///   once, or when the client reads again.
+/// - S14 · TODO 8 · When the server stops, each stream ends with UNAVAILABLE, at once.
+/// - S15 · TODO 9 · At most 100 streams at a time on one connection
+///   (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113 §6.5.2): gRPC for Java sets no limit by itself.
 ///
 /// ## The client: `follow(base, symbols, after, sink)`
-/// - Subscribes with `after` as `after_id`, and gives each quote to `sink`, once and in order.
-/// - Each stream has a deadline of its own, 60 s from its beginning. Without one, a client waits
-///   for ever for a server whose network is gone.
-/// - A stream ended with UNAVAILABLE, DEADLINE_EXCEEDED, or CANCELLED (so it looks when a server is
-///   killed: RST_STREAM) → it subscribes again, after the last id that `sink` took (it returned).
-///   OUT_OF_RANGE → it subscribes again with `after_id` 0: what the feed has dropped is lost, it
-///   goes on with the oldest that is kept.
-/// - `sink` throws → the stream counts as broken before that quote. It is cancelled, so that the
-///   server works no more for nobody, and the client subscribes again.
-/// - Before each further try it waits, a random time from 0 to min(5 s, 50 ms × 2^n). n is how many
-///   streams in a row brought no quote that `sink` took. One that ended with DEADLINE_EXCEEDED was
-///   just quiet: after it n is 0.
-/// - OK: there is no more, it returns. Any other status: an IllegalStateException that names it,
-///   for example `NOT_FOUND` and the description. Trying again won't help.
-/// - It asks for a quote only when `sink` is done with the one before: a slow sink slows the
-///   server, and nothing piles up in between but what HTTP/2's window takes.
-/// - It runs until its thread is interrupted; then the stream is cancelled.
+/// - C1 · TODO 10 · It subscribes with `after` as `after_id`, and gives each quote to `sink`, once
+///   and in order. It runs until its thread is interrupted; then it cancels the stream.
+/// - C2 · TODO 10 · UNAVAILABLE, DEADLINE_EXCEEDED, or CANCELLED (a server was killed: RST_STREAM)
+///   → it subscribes again, after the last id that `sink` took, that is: for which it returned.
+/// - C3 · TODO 10 · OUT_OF_RANGE → it subscribes again with `after_id` 0: what the feed has dropped
+///   is lost, so it goes on with the oldest quote that is kept.
+/// - C4 · TODO 10 · `sink` throws → the stream counts as broken before that quote. The client
+///   subscribes again, and cancels the old stream, so that the server stops working for nobody.
+/// - C5 · TODO 10 · It asks for a quote only when `sink` is done with the one before: a slow sink
+///   slows the server, and nothing piles up in between but what HTTP/2's window takes.
+/// - C6 · TODO 11 · Each stream has a deadline of its own, 60 s from its beginning. Without one, a
+///   client waits forever for a server whose network is gone.
+/// - C7 · TODO 12 · Before each further try it waits a random time from 0 to min(5 s, 50 ms × 2^n).
+///   n is how many streams in a row brought no quote that `sink` took. A stream that ended with
+///   DEADLINE_EXCEEDED was only quiet: after it n is 0.
+/// - C8 · TODO 13 · OK → there is no more: it returns. Any other status → an IllegalStateException
+///   that names the code, for example `NOT_FOUND`, and the description: trying again won't help.
 class lab07 {
     /// At most so many streams at a time on one connection.
     static final int CALLS = 100;
@@ -114,6 +114,9 @@ class lab07 {
         @Override public void subscribeQuotes(SubscribeRequest request,
                 StreamObserver<Quote> client) {
             var refusal = refusal(request);
+            // The signature says StreamObserver, but gRPC always hands over this subclass of it.
+            // It alone has isReady() and the handlers, which run on a thread of gRPC's, never two
+            // at once. (io.grpc.Context tells of a cancel, too, but not of a client that is ready.)
             if (refusal != null) client.onError(refusal.asRuntimeException());
             else open(new Subscription(request, feed, (ServerCallStreamObserver<Quote>) client));
         }
@@ -121,15 +124,15 @@ class lab07 {
         /// Why this request is refused; null if it isn't.
         private Status refusal(SubscribeRequest request) {
             // TODO 3: INVALID_ARGUMENT without symbols and below id 0, NOT_FOUND for a symbol that
-            // nobody knows(…), each with a description that says what is wrong and what is allowed:
-            // Status.NOT_FOUND.withDescription(…). At last, look at outside(…). For now a client
-            // that asks for nonsense waits for ever.
+            // isn't known, see knows(…), each with a description that says what is wrong and what
+            // is allowed: Status.NOT_FOUND.withDescription(…). At last, look at outside(…). For now
+            // a client that asks for nonsense waits forever.
             return null;
         }
 
         /// The beginning of a text that is long.
         private static String shortened(String text) {
-            // A description is part of the trailers, for which a client takes 8 KiB, or less.
+            // The description travels in the trailers, and clients accept only 8 KiB of them.
             return text.length() <= 40 ? text : text.substring(0, 40) + "…";
         }
 
@@ -145,7 +148,7 @@ class lab07 {
             if (stopping) subscription.end(STOPPING);
         }
 
-        /// Ends all streams.
+        /// Ends all streams: [Farewell] runs this when the server stops.
         void stop() {
             // TODO 8: end all streams, those that are there and those that are just about to open:
             // see STOPPING, `stopping`, and the end of open(). For now they are cut off.
@@ -171,7 +174,7 @@ class lab07 {
     /// One client's stream: a cursor in the feed, and the one thread that moves it on.
     ///
     /// A StreamObserver is not thread-safe, so that thread alone speaks to the client. Publishers,
-    /// gRPC, and who stops the server only wake it: none of them ever waits for a client.
+    /// gRPC, and whoever stops the server only wake it: none of them ever waits for a client.
     static final class Subscription implements Runnable {
         private final Set<String> symbols;
         private final Feed feed;
@@ -321,19 +324,19 @@ class lab07 {
 
         /// Whether to subscribe again after a stream that ended so.
         ///
-        /// @throws IllegalStateException if that won't help: it is for a person
+        /// @throws IllegalStateException if that won't help: a person must look at it
         boolean again(Status end) {
             // TODO 10 too: after OUT_OF_RANGE from what is kept.
             // TODO 12 too: DEADLINE_EXCEEDED is no failure.
             // TODO 13: false after OK; an IllegalStateException with code and description after a
-            // status that another try won't change. For now it tries for ever.
+            // status that another try won't change. For now it tries forever.
             return true;
         }
     }
 
     // Given for the client.
 
-    /// The sink threw; that is no status of the server's.
+    /// The sink threw, which is not a status of the server's.
     static final class SinkFailed extends Exception {
         SinkFailed(RuntimeException cause) { super(cause); }
     }

@@ -21,77 +21,84 @@ import market.v1.*;
 import wirelab.Lab;
 
 /// # Lab 08: gRPC client streaming
-/// The client sends as much as it has, the server answers once. In between, either may fail, and
-/// the client may be faster than the server. Your job: all of an upload or nothing, each trade
-/// once, however often it is sent, and never more in memory than you can name.
+/// The client sends as many trades as it has, and the server answers once. Until then either of
+/// them may fail, and the client may be faster than the server. Your job: book all of an upload or
+/// nothing, book a trade once however often it is sent, and put a bound on the memory for it.
 ///
 /// Check it with `jbang lab08.java`; play with `jbang lab08.java serve`, and
 /// `jbang lab08.java client http://127.0.0.1:7008 --count 5000` in another terminal.
 ///
 /// ## The server: `UploadTrades(stream Trade) returns (TradeConfirmation)`
-/// - Exactly one answer, with OK, after the client's half-close: `accepted` trades, `duplicates`,
-///   and `notional`, the sum of quantity × price of the accepted ones. An upload of nothing gets
-///   three zeros.
-/// - A trade is wrong without `client_trade_id` or `symbol` (empty or blank), if one of them has
-///   more than 100 characters (`String.length()`), if `quantity` is below 1, or `price` is not
-///   finite or not above 0. `side` may be missing, any symbol will do.
-/// - The first wrong trade ends the call with INVALID_ARGUMENT, at once, without waiting for the
+/// - S1 · TODO 1 · There is exactly one answer, with OK, after the client's half-close: how many
+///   trades are `accepted`, how many are `duplicates`, and `notional`, the sum of quantity × price
+///   of the accepted ones. An upload of nothing gets three zeros.
+/// - S2 · TODO 1 · Calls share nothing but the booked ids.
+/// - S3 · TODO 1 · Wait `GRACE` ms between half-close and booking: some clients, grpc-js for one,
+///   cancel with a half-close and the cancel right behind it. (Not checked, because no wait is long
+///   enough to be certain. If your uploads must be complete, send their length first.)
+/// - S4 · TODO 2 · A trade is wrong if `client_trade_id` or `symbol` is blank or has more than 100
+///   characters (`String.length()`), if `quantity` is below 1, or if `price` is not a finite number
+///   above 0. `side` may be missing, and any symbol will do.
+/// - S5 · TODO 2 · The first wrong trade ends the call with INVALID_ARGUMENT at once, before the
 ///   half-close. The description begins with the trade's index, from 0, and its first wrong field
-///   in the order above: `trade 2: quantity: 0, must be from 1`. Say what is allowed.
-/// - An upload has at most `UPLOAD_TRADES` trades (setting, default 100000), duplicates count as
-///   well. The first trade beyond that ends the call with RESOURCE_EXHAUSTED, at once; the
-///   description names the limit.
-/// - All or nothing: trades are booked in one step, after the half-close, when all of them have
-///   been worked on. Of an upload that ends in any other way nothing is kept: a wrong trade, too
-///   many, the client cancels, its deadline is over, its connection is gone, the server stops.
-///   Wait `GRACE` ms between half-close and booking: some clients cancel with a half-close and the
-///   cancel right behind it, grpc-js for one. (Not checked: no time is long enough to be sure. What
-///   must be whole has to say how much it is.)
-/// - A trade whose id has been booked before, or came before in the same upload, is a duplicate,
-///   whatever else it says: it counts as one and changes nothing. So a client that got no answer
-///   sends the whole upload again. Where two uploads bring the same trades at the same moment, one
-///   books all of them and the other one finds duplicates.
-/// - The ids of the last `REMEMBERED_TRADES` (setting, default 1000000) booked trades are
-///   remembered, no more; an older one is new again.
-/// - The server works on one trade of an upload at a time, with `work`, which is given: it takes
-///   `TRADE_WORK_MS` (setting, default 0) and calls back from another thread. Only then does the
-///   server ask for the next trade. So a client can't be faster than the server: what it has sent
-///   meanwhile waits in HTTP/2's window (RFC 9113 §5.2), and it isn't ready for more. The window is
-///   64 KiB (65,536 bytes, or HTTP/2's own 65,535) for each call: gRPC for Java begins with 1 MiB,
-///   and lets it grow up to 8 MiB.
-/// - Calls share nothing but the booked ids.
-/// - An upload holds one of the feed's listeners while it is open, in place of what it would hold
-///   elsewhere, a file or a transaction; `Health` counts them. However it ends, even half-closed
-///   and at work, it closes the listener at once.
-/// - When the server stops, open uploads end with UNAVAILABLE ([Farewell] runs `stop`).
-/// - At most 100 calls at a time on one connection (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113
-///   §6.5.2): gRPC for Java has no limit by itself.
+///   in the order of S4, then says what is allowed: `trade 2: quantity: 0, must be from 1`.
+/// - S6 · TODO 1, 4, 6 · All or nothing: the trades are booked in one step, after the half-close,
+///   when all of them have been worked on. Nothing is kept of an upload that fails: a wrong trade,
+///   too many trades, a cancel, a deadline, a lost connection, a server that stops.
+/// - S7 · TODO 3 · A trade is a duplicate if its id has been booked before, or came before in the
+///   same upload, whatever else it says: it is counted as one and changes nothing. So a client that
+///   got no answer sends the whole upload again.
+/// - S8 · TODO 3 · If two uploads bring the same trades at the same moment, one of them books all,
+///   and the other finds only duplicates.
+/// - S9 · TODO 3 · The server remembers the ids of the last `REMEMBERED_TRADES` (a setting, default
+///   1000000) booked trades and no more; an older id is new again.
+/// - S10 · TODO 4 · While it is open, an upload holds one of the feed's listeners, which `Health`
+///   counts; it stands in for the file or transaction that a real service would hold. However the
+///   upload ends, even half-closed and at work, it closes the listener at once.
+/// - S11 · TODO 5 · An upload has at most `UPLOAD_TRADES` (a setting, default 100000) trades,
+///   duplicates included. The first trade beyond that ends the call with RESOURCE_EXHAUSTED at
+///   once; the description names the limit.
+/// - S12 · TODO 6 · The server works on one trade of an upload at a time, with `work`, which is
+///   given: it takes `TRADE_WORK_MS` (a setting, default 0) and calls back from another thread.
+///   Only then does the server ask for the next trade.
+/// - S13 · TODO 7 · What a client sends meanwhile waits in HTTP/2's window (RFC 9113 §5.2), and
+///   when that is full the client isn't ready. The window is 64 KiB (65,536 bytes, or HTTP/2's own
+///   65,535) for each call: gRPC for Java begins with 1 MiB, and lets it grow up to 8 MiB.
+/// - S14 · TODO 7 · A connection carries at most 100 calls at a time (RFC 9113 §6.5.2,
+///   SETTINGS_MAX_CONCURRENT_STREAMS): gRPC for Java sets no limit by itself.
+/// - S15 · TODO 8 · When the server stops, open uploads end with UNAVAILABLE ([Farewell] runs
+///   `stop`).
 ///
 /// ## The client: `upload(base, count, sink)`
-/// - Sends trades 0 to `count` − 1 of [Trades], in order, then half-closes. It gives the
-///   TradeConfirmation to `sink`, once, and returns.
-/// - It asks [Trades] for a trade only when it sends it, and sends only while `isReady()`; then it
-///   waits for `onReady`. A server that doesn't read must not fill this client's memory.
-/// - A call that ends early is over: it sends nothing more, and doesn't wait to be ready either.
-/// - UNAVAILABLE: nothing is known about the upload, so it sends all of it again, with the same
-///   ids. Before that it waits a random time from 0 to min(5 s, 50 ms × 2^n); n is 0 before the
-///   second try and 1 more before each further one.
-/// - Any other status but OK: an IllegalStateException that names it, and no further try. The same
-///   if `accepted` and `duplicates` don't add up to `count`.
-/// - All tries together have a deadline of 60 s: each call carries what is left of it.
-/// - Its thread is interrupted → the call is cancelled.
+/// - C1 · TODO 9 · It sends trades 0 to `count` − 1 of [Trades], in order, then half-closes. It
+///   gives the TradeConfirmation to `sink`, once, and returns.
+/// - C2 · TODO 9 · It asks [Trades] for a trade only when it sends it, and sends only while
+///   `isReady()`; then it waits for `onReady`. A server that doesn't read must not fill this
+///   client's memory.
+/// - C3 · TODO 9 · If its thread is interrupted, it cancels the call.
+/// - C4 · TODO 10 · A call that ends early is over: the client sends nothing more, and doesn't wait
+///   to be ready either. A status other than OK and UNAVAILABLE is an IllegalStateException that
+///   names it, and there is no further try.
+/// - C5 · TODO 10 · If `accepted` and `duplicates` don't add up to `count`, that is an
+///   IllegalStateException, too, and there is no further try.
+/// - C6 · TODO 11 · After UNAVAILABLE nobody knows what became of the upload, so the client sends
+///   all of it again, with the same ids.
+/// - C7 · TODO 11 · Before that it waits a random time from 0 to min(5 s, 50 ms × 2^n); n is 0
+///   before the second try and 1 more before each further one.
+/// - C8 · TODO 12 · All tries together have a deadline of 60 s: each call carries what is left of
+///   it.
 class lab08 {
-    /// At most so many calls at a time on one connection.
+    /// How many calls a connection carries at a time.
     static final int CALLS = 100;
     /// Bytes of a call that a client may send before the server has asked for them.
     static final int WINDOW = 64 * 1024;
-    /// Milliseconds from the half-close to the earliest booking.
+    /// Milliseconds from the half-close to the booking, at least.
     static final int GRACE = 3;
     /// Characters of the longest id or symbol.
     static final int LONGEST = 100;
 
     static Server server(Feed feed, int port) {
-        var service = new Service(feed);
+        var service = new Service(feed, Policy.fromSettings());
         var server = configure(service.on(port))
             // A client whose network is gone sends no FIN: only a ping without an answer tells.
             .keepAliveTime(30, TimeUnit.SECONDS)
@@ -101,45 +108,51 @@ class lab08 {
 
     /// Sets the limits of a connection.
     static NettyServerBuilder configure(NettyServerBuilder builder) {
-        // TODO 7: at most CALLS calls on a connection, each with a window of WINDOW. For now gRPC
-        // sets no limit to the one, and up to 8 MiB to the other.
+        // TODO 7: at most CALLS calls on a connection, each with a window of WINDOW bytes. For now
+        // gRPC allows any number of calls, and windows of up to 8 MiB.
         return builder;
     }
 
     static final class Service extends MarketService {
-        private final Book book = new Book(Market.setting("REMEMBERED_TRADES", 1_000_000));
-        private final int limit = Market.setting("UPLOAD_TRADES", 100_000);
+        private final Policy policy;
+        private final Book book;
         private final Set<Upload> uploads = ConcurrentHashMap.newKeySet();
         private volatile boolean stopping;
 
-        Service(Feed feed) { super(feed); }
+        Service(Feed feed, Policy policy) {
+            super(feed);
+            this.policy = policy;
+            book = new Book(policy.rememberedTrades());
+        }
 
         @Override public StreamObserver<Trade> uploadTrades(
                 StreamObserver<TradeConfirmation> client) {
+            // On a server gRPC's observer is always one of these, which has flow control and tells
+            // of a cancel.
             var upload = new Upload((ServerCallStreamObserver<TradeConfirmation>) client, book,
-                limit, uploads::remove);
+                policy, uploads::remove);
             upload.begin(feed);
             uploads.add(upload);
-            // Whoever opens while stop() runs is seen by it, or sees it.
+            // An upload that opens while stop() runs is either seen by it, or sees `stopping`.
             if (stopping) upload.end(Status.UNAVAILABLE.withDescription("the server stops"));
             return upload;
         }
 
         /// Ends all uploads.
         void stop() {
-            // TODO 8: end all uploads with UNAVAILABLE, also those that are just opened: see
+            // TODO 8: end all uploads with UNAVAILABLE, also those that are just being opened: see
             // uploadTrades. For now they are cut off a second later.
         }
     }
 
     /// One upload, until it is booked or has failed.
     ///
-    /// gRPC's threads bring trades and what becomes of the client, others say when a trade has been
-    /// worked on, one more stops the server. Its lock makes them take turns.
+    /// gRPC's threads bring trades and tell what becomes of the client, others call when a trade
+    /// has been worked on, and one more stops the server. Its lock makes them take turns.
     static final class Upload implements StreamObserver<Trade> {
         private final ServerCallStreamObserver<TradeConfirmation> client;
         private final Book book;
-        private final int limit;
+        private final Policy policy;
         private final Consumer<Upload> gone;
         /// Quantity × price by id, in the order in which they came.
         private final Map<String, Double> trades = new LinkedHashMap<>();
@@ -149,13 +162,12 @@ class lab08 {
         private boolean halfClosed;
         private boolean over;
 
-        /// @param limit how many trades it may have
-        /// @param gone  is told at the end
-        Upload(ServerCallStreamObserver<TradeConfirmation> client, Book book, int limit,
+        /// @param gone is told at the end
+        Upload(ServerCallStreamObserver<TradeConfirmation> client, Book book, Policy policy,
                 Consumer<Upload> gone) {
             this.client = client;
             this.book = book;
-            this.limit = limit;
+            this.policy = policy;
             this.gone = gone;
         }
 
@@ -173,8 +185,9 @@ class lab08 {
 
         /// The next trade came.
         @Override public synchronized void onNext(Trade trade) {
-            // TODO 2: end(…) the upload if there is a refusal(…), and look at nothing after that.
-            // TODO 6 too: work(trade) first, which says later, on another thread, that it is done.
+            // TODO 2: end(…) the upload if there is a refusal(…), and ignore all trades after that.
+            // TODO 6 too: work(trade, policy.workMillis()) first, which says later, on another
+            // thread, that it is done.
             count++;
             worked(trade, null);
         }
@@ -183,15 +196,15 @@ class lab08 {
         ///
         /// @param index of the trade, from 0
         private Status refusal(Trade trade, int index) {
-            // TODO 2 too: INVALID_ARGUMENT with the index and what is wrong(trade). For now all is
-            // welcome.
-            // TODO 5: tooMany(), when `limit` trades have come already.
+            // TODO 2 too: INVALID_ARGUMENT with the index and what is wrong(trade). For now every
+            // trade is welcome.
+            // TODO 5: tooMany(), when policy.uploadTrades() trades have come already.
             return null;
         }
 
         private Status tooMany() {
-            return Status.RESOURCE_EXHAUSTED.withDescription("more than " + limit
-                + " trades: send them in several uploads");
+            return Status.RESOURCE_EXHAUSTED.withDescription("more than "
+                + policy.uploadTrades() + " trades: send them in several uploads");
         }
 
         /// The trade that came last has been worked on.
@@ -200,8 +213,8 @@ class lab08 {
         private synchronized void worked(Trade trade, Throwable failure) {
             // TODO 1: remember the trade's id and its quantity × price. For now it is counted, and
             // forgotten.
-            // TODO 6 too: ask for the next one. May the upload be over, or the half-close have
-            // come?
+            // TODO 6 too: ask for the next one. What if the upload is over by now, or the
+            // half-close has come?
         }
 
         /// The client half-closed.
@@ -227,9 +240,9 @@ class lab08 {
         /// The client cancelled, or is gone.
         @Override public void onError(Throwable cancelled) { abandon(); }
 
-        /// Drops the upload without a word, since there is nobody to hear it.
+        /// Drops the upload without an answer, since nobody would get it.
         private synchronized void abandon() {
-            // TODO 4 too: drop it, but don't answer: nobody is there.
+            // TODO 4 too: drop it, but don't answer: nobody would get the answer.
         }
 
         /// Drops the upload and tells the client why.
@@ -246,7 +259,7 @@ class lab08 {
         }
     }
 
-    /// The trades that are booked: the ids of the newest.
+    /// The booked trades: the ids of the newest ones.
     static final class Book {
         private final int capacity;
         /// In the order in which they were booked.
@@ -258,7 +271,7 @@ class lab08 {
         /// Books an upload, all of it in one step.
         ///
         /// @param trades quantity × price by id
-        /// @param count  how many came, duplicates among them
+        /// @param count  how many came, duplicates included
         synchronized TradeConfirmation book(Map<String, Double> trades, int count) {
             // TODO 3: count each id once, in this upload and in all that were booked before; of
             // these remember the newest `capacity`. For now there are no duplicates.
@@ -269,7 +282,7 @@ class lab08 {
 
     /// What is wrong with a trade; null if nothing is.
     static String wrong(Trade trade) {
-        // TODO 2 too: the name of the first wrong field, then what is wrong, what is allowed.
+        // TODO 2 too: the name of the first wrong field, what is wrong, and what is allowed.
         return null;
     }
 
@@ -281,19 +294,32 @@ class lab08 {
 
     // Given for the server.
 
+    /// What the server is told when it is made.
+    ///
+    /// @param uploadTrades     how many trades an upload may have
+    /// @param rememberedTrades how many booked ids are remembered
+    /// @param workMillis       how long the work on a trade takes
+    record Policy(int uploadTrades, int rememberedTrades, int workMillis) {
+        static Policy fromSettings() {
+            return new Policy(Market.setting("UPLOAD_TRADES", 100_000),
+                Market.setting("REMEMBERED_TRADES", 1_000_000), Market.setting("TRADE_WORK_MS", 0));
+        }
+    }
+
     static TradeConfirmation confirmation(long accepted, long duplicates, double notional) {
         return TradeConfirmation.newBuilder().setAccepted(accepted).setDuplicates(duplicates)
             .setNotional(notional).build();
     }
 
-    /// What has to be done for each trade before it can be booked: think of another service that is
-    /// asked whether its buyer can pay. Returns at once; the future completes on another thread,
+    /// What has to be done for each trade before it can be booked: think of another service that
+    /// says whether the buyer can pay. Returns at once; the future completes on another thread,
     /// or, if there is nothing to wait for, is complete already.
-    static CompletableFuture<Void> work(Trade trade) {
-        var pause = Market.setting("TRADE_WORK_MS", 0);
-        return pause == 0 ? CompletableFuture.completedFuture(null)
+    ///
+    /// @param millis how long the work takes
+    static CompletableFuture<Void> work(Trade trade, int millis) {
+        return millis == 0 ? CompletableFuture.completedFuture(null)
             : CompletableFuture.runAsync(() -> {},
-                CompletableFuture.delayedExecutor(pause, TimeUnit.MILLISECONDS));
+                CompletableFuture.delayedExecutor(millis, TimeUnit.MILLISECONDS));
     }
 
     /// Uploads `count` trades and gives the confirmation to `sink`.
@@ -309,7 +335,7 @@ class lab08 {
 
     /// A stub for all tries.
     static MarketDataGrpc.MarketDataStub stub(URI base) {
-        // TODO 12: one deadline for all tries: see withDeadline(…). For now they may take for ever.
+        // TODO 12: one deadline for all tries: see withDeadline(…). For now they may take forever.
         return MarketDataGrpc.newStub(channel(base));
     }
 
@@ -319,7 +345,7 @@ class lab08 {
         return Duration.ZERO;
     }
 
-    /// One try. gRPC calls its methods one at a time: they need no lock.
+    /// One try. gRPC calls its methods one at a time, so they need no lock.
     static final class Attempt implements ClientResponseObserver<Trade, TradeConfirmation> {
         private final Trades trades;
         private final int count;
@@ -348,7 +374,7 @@ class lab08 {
             while (sent < count) server.onNext(trades.get(sent++));
         }
 
-        /// The answer came. It counts when the status has come, too.
+        /// The answer came. It counts once the status has come, too.
         @Override public void onNext(TradeConfirmation answer) { confirmation = answer; }
 
         /// The call ended with a status that is not OK.

@@ -20,28 +20,31 @@ import wirelab.Lab;
 /// `curl -i 'http://127.0.0.1:7001/quotes?after=0'`.
 ///
 /// ## The server: `GET /quotes?after=N`
-/// - 200 and a JSON array of the quotes with an id above N, oldest first, at most 500; `[]` when
-///   there are none. Without `after`: from the oldest quote that is kept.
-/// - Header `Next-After: M`: the cursor to send next, also when the array is empty.
-/// - Header `Cache-Control: no-store` (RFC 9111 §5.2.2.5): a cache that answers has no news.
-/// - N is not a whole number from 0 that fits a long (empty, `-1`, `+1`, `1.5`, `x`) → 400.
-/// - Quotes after N were dropped from the log ([Feed#forgot]) → 410: say that some are lost.
-/// - Bonus: each client address has an allowance of 100 polls that fills up again by 100 a second.
-///   Whoever has spent it gets 429 with `Retry-After` in seconds (RFC 6585 §4).
+/// - S1 · TODO 1 · 200 and a JSON array of the quotes with an id above N, oldest first, at most
+///   500; `[]` when there are none. A poll takes nothing away.
+/// - S2 · TODO 2 · If N is not a whole number from 0 that fits a long (empty, `-1`, `+1`, `1.5`,
+///   `x`) → 400. Without `after`, the answer begins with the oldest quote that is kept.
+/// - S3 · TODO 3 · Header `Next-After: M`: the cursor to send next, also when the array is empty.
+/// - S4 · TODO 3 · Header `Cache-Control: no-store` (RFC 9111 §5.2.2.5): what a cache keeps is not
+///   news.
+/// - S5 · TODO 3 · If quotes after N were dropped from the log ([Feed#forgot]) → 410: tell the
+///   client that it has lost some.
+/// - S6 · TODO 4 · Bonus: each client address has an allowance of 100 polls, which fills up again
+///   by 100 a second. A client that has spent it gets 429 with `Retry-After` in seconds (RFC 6585
+///   §4).
 ///
 /// `throw new Problem(400, "what is wrong")` answers with that status, as JSON that says why.
 /// `POST /quotes` and `GET /health` are given.
 ///
 /// ## The client: `follow(base, after, every, sink)`
-/// - Polls, gives each quote to `sink` once and in order, waits `every`, polls again: never two
-///   polls at once.
-/// - A quote counts as delivered when `sink` returned. If `sink` throws, the next poll asks for
-///   that quote again.
-/// - A 503 or 429, or no answer at all, is no reason to give up: it waits `Retry-After` seconds if
-///   the answer says so (RFC 9110 §10.2.3), else `every`, and asks again. It runs until its thread
-///   is interrupted.
-/// - Bonus: it waits a random time between 0.5 and 1.5 × `every`, so that a thousand clients don't
-///   ask in step.
+/// - C1 · TODO 5 · It polls, gives each quote to `sink` once and in order, waits `every`, and polls
+///   again. Two polls are never under way at once. It runs until its thread is interrupted.
+/// - C2 · TODO 5 · A quote is delivered when `sink` has returned. If `sink` throws, the next poll
+///   asks for that quote again.
+/// - C3 · TODO 6 · It does not give up on 503 or 429, or when no answer comes: it waits as many
+///   seconds as `Retry-After` says (RFC 9110 §10.2.3), or else `every`, and asks again.
+/// - C4 · TODO 7 · Bonus: it waits a random time between 0.5 and 1.5 × `every`, so that a thousand
+///   clients don't ask in step.
 class lab01 {
     static final int LIMIT = 500;
 
@@ -104,7 +107,7 @@ class lab01 {
 
         /// Takes one poll from the client's bucket; false when it is empty.
         boolean take(String client, long nanoTime) {
-            // Full buckets say nothing, so they are not kept for ever.
+            // Full buckets say nothing, so they are not kept forever.
             if (buckets.size() > 10_000)
                 buckets.values().removeIf(bucket -> refilled(bucket, nanoTime) == perSecond);
             // compute() is atomic for one client: two polls at once can't take the same token.

@@ -14,60 +14,69 @@ import wirelab.Lab;
 
 /// # Lab 03: conditional GET
 /// Most polls bring what the client already has. An entity tag names one state of the list, so a
-/// reader can ask for it only if it is another one by now, and a writer can replace it only if it
-/// is still the same. Your job: send nothing twice, and lose no update.
+/// reader can say *send it only if it has changed*, and a writer *replace it only if it has not*.
+/// Your job: send nothing twice, and lose no update.
 ///
 /// Check it with `jbang lab03.java`; play with `jbang lab03.java serve` and
 /// `curl -i http://127.0.0.1:7003/instruments`; then again with `-H 'If-None-Match: "…"'`, or with
 /// `-X PUT -H 'If-Match: "…"' -d '[{"symbol":"BTC","name":"Bitcoin","tick":0.5}]'`.
 ///
 /// ## The server: `GET /instruments`
-/// - 200 and a JSON array of `{"symbol":"BTC","name":"Bitcoin","tick":0.5}`, with two headers:
-///   - `ETag`: a strong tag, in double quotes (RFC 9110 §8.8.3). It stays as long as the list does,
-///     also after a `POST /quotes`; any other list has another one, however similar it is.
-///   - `Cache-Control: no-cache` (RFC 9111 §5.2.2.4): keep a copy, but ask before each use.
-/// - `If-None-Match` matches the current tag → 304 (RFC 9110 §15.4.5): nothing comes after the
-///   headers, which repeat ETag, Cache-Control and Vary as a 200 would have them. No
-///   `Content-Length: 0` either: in a 304 it says how long the content of a 200 is (§8.6).
-///   - It may list tags, in one line or several (§5.2), with white space or nothing between two
-///     commas (§5.6.1.2): one that matches suffices. A tag may contain commas: `"a,b"` is one tag.
-///   - `W/"v1"` matches `"v1"`: the comparison is weak here (§13.1.2, §8.8.3.2).
-///   - `*` matches whatever the list is; `"*"` is a tag like any other.
-///   - `If-Modified-Since` beside it is ignored (§13.1.3).
-/// - `HEAD` gets the status and headers that a GET would get, and no content (§9.3.2).
+/// - S1 · given · 200 and a JSON array of `{"symbol":"BTC","name":"Bitcoin","tick":0.5}`.
+/// - S2 · TODO 1 · `ETag`: a strong tag, in double quotes (RFC 9110 §8.8.3). It stays as long as
+///   the list does, also after a `POST /quotes`; any other list has another tag, however similar.
+/// - S3 · TODO 3 · `Cache-Control: no-cache` (RFC 9111 §5.2.2.4): a cache may keep a copy, but must
+///   ask before each use.
+/// - S4 · TODO 2 · If `If-None-Match` matches the current tag → 304 (RFC 9110 §15.4.5), and nothing
+///   comes after the headers. `If-Modified-Since` together with it is ignored (§13.1.3).
+/// - S5 · TODO 3 · A 304 repeats ETag, Cache-Control and Vary as a 200 would have them. It has no
+///   `Content-Length: 0`: in a 304 that header says how long the content of a 200 is (§8.6).
+/// - S6 · TODO 4 · `W/"v1"` matches `"v1"`: the comparison is weak here (§13.1.2, §8.8.3.2).
+/// - S7 · TODO 5 · `If-None-Match` may list tags, in one line or several (§5.2), with white space
+///   or nothing between two commas (§5.6.1.2); one that matches suffices. A tag may contain commas:
+///   `"a,b"` is one tag.
+/// - S8 · TODO 6 · `*` matches whatever the list is; `"*"` is a tag like any other.
+/// - S9 · TODO 7 · `HEAD` gets the status and headers of a GET, and no content (§9.3.2).
 ///
 /// ## The server: `PUT /instruments`
-/// - 204 (or 200), and the array in its body is the new list. The answer has the new `ETag`, which
-///   is allowed because the server keeps the body byte by byte (§9.3.4).
-/// - No precondition → 428 (RFC 6585 §3): nobody overwrites a list unseen.
-/// - `If-Match` matches neither with a tag of the list nor with `*` → 412 (§13.1.1, §15.5.13). Here
-///   the comparison is strong: a weak tag matches nothing.
-/// - `If-None-Match` matches → 412 too (§13.1.2). 304 is an answer to GET and HEAD only.
-/// - Of several PUTs at the same moment with the same tag exactly one succeeds; the others get 412.
-/// - The body is anything but a JSON array of objects with `symbol` (text, not empty, each once),
-///   `name` (text, not empty) and `tick` (finite number above 0) → 400, before all of the above.
-/// - Whoever is refused has changed nothing.
+/// - S10 · TODO 8 · 204 (or 200), and the array in the body is the new list. The answer has the new
+///   `ETag`, which is allowed because the server keeps the body byte by byte (§9.3.4).
+/// - S11 · TODO 8 · Without a precondition → 428 (RFC 6585 §3): nobody overwrites a list unseen.
+/// - S12 · TODO 8 · If `If-Match` is neither `*` nor matches a tag of the list → 412 (§13.1.1,
+///   §15.5.13). The comparison is strong here: a weak tag matches nothing.
+/// - S13 · TODO 8 · If `If-None-Match` matches → 412, too (§13.1.2): 304 answers only GET and HEAD.
+/// - S14 · TODO 8 · Of several PUTs at the same moment with the same tag exactly one succeeds; the
+///   others get 412.
+/// - S15 · TODO 8 · If the body is not a JSON array of objects with `symbol` (text, not empty, each
+///   once), `name` (text, not empty) and `tick` (finite number above 0) → 400, before all of these.
+/// - S16 · TODO 8 · A PUT that is refused changes nothing.
 ///
 /// `throw new Problem(412, "what is wrong")` answers with that status, as JSON that says why.
 /// `POST /quotes` and `GET /health` are given.
 ///
 /// ## The server: bonus
-/// - Dates: a 200 says since when the list is as it is (`Last-Modified`, §8.8.2). GET, HEAD and PUT
-///   obey all four preconditions in the order of §13.2.2: `If-Match` false → 412; without it
-///   `If-Unmodified-Since` false → 412, also where it is the only precondition of a PUT; then
-///   `If-None-Match`; without it, for GET and HEAD, `If-Modified-Since` false → 304. A date counts
-///   in whole seconds; one that can't be read is as good as none (§13.1.3, §13.1.4).
-/// - Codings: `Accept-Encoding: gzip` gets the content compressed, with `Content-Encoding: gzip`
-///   and a tag of its own, since a strong tag stands for the same bytes (§8.8.3.3). `gzip;q=0`
-///   forbids that (§12.4.2, §12.5.3). Each 200 and 304 says `Vary: Accept-Encoding` (§12.5.5).
+/// - S17 · given · `Last-Modified` in a 200 says since when the list is as it is (§8.8.2).
+/// - S18 · TODO 9 · GET, HEAD and PUT obey all four preconditions in the order of §13.2.2:
+///   `If-Match` false → 412; without it `If-Unmodified-Since` false → 412, also where it is the
+///   only precondition of a PUT; then `If-None-Match`; without it, for GET and HEAD,
+///   `If-Modified-Since` false → 304.
+/// - S19 · TODO 9 · A date counts in whole seconds. A text that is not a date is ignored (§13.1.3,
+///   §13.1.4).
+/// - S20 · TODO 10 · `Accept-Encoding: gzip` gets the content compressed, with `Content-Encoding:
+///   gzip` and a tag of its own: a strong tag stands for the same bytes (§8.8.3.3). `gzip;q=0`
+///   forbids that (§12.4.2, §12.5.3).
+/// - S21 · TODO 10 · Each 200 and 304 says `Vary: Accept-Encoding` (§12.5.5).
 ///
 /// ## The client: `follow(base, every, sink)`
-/// - Polls, gives the list to `sink`, waits `every`, polls again, until its thread is interrupted.
-/// - It keeps the last list with its tag, and sends the tag in `If-None-Match`, as it came. After a
-///   304 it gives the kept list to `sink` once more; a list that comes with 200 takes its place.
-/// - A list that came without a tag is asked for without a condition.
-/// - 429, 500 and above, or no answer at all: no reason to give up or to forget. `sink` gets
-///   nothing, and the next poll is as the last one. Any other status: an IllegalStateException.
+/// - C1 · given · It polls, gives the list to `sink`, waits `every`, and polls again, until its
+///   thread is interrupted.
+/// - C2 · TODO 11 · It keeps the last list with its tag, and sends the tag in `If-None-Match`, as
+///   it came. It asks without a condition for a list that came without a tag.
+/// - C3 · TODO 11 · After a 304 it gives the kept list to `sink` once more; a list that comes with
+///   200 takes its place.
+/// - C4 · given · After 429, 500 and above, or no answer at all, it neither gives up nor forgets:
+///   `sink` gets nothing, and the next poll is as the last one. Any other status: an
+///   IllegalStateException.
 class lab03 {
     /// The list that a server starts with.
     static final List<Instrument> INSTRUMENTS = List.of(
@@ -106,7 +115,7 @@ class lab03 {
         List<EntityTag> tags() { return List.of(plain.tag, gzip.tag); }
     }
 
-    /// The preconditions of a request (RFC 9110 §13.1); what it doesn't have is empty.
+    /// The preconditions of a request (RFC 9110 §13.1); one that it doesn't have is empty.
     ///
     /// @param ifMatch     the lines of that header, as they came
     /// @param ifNoneMatch the lines of that header, as they came
@@ -137,7 +146,7 @@ class lab03 {
     ///
     /// @param reads    whether the method is GET or HEAD
     /// @param tags     of the list as it is now
-    /// @param modified since when it is so
+    /// @param modified since when the list is so
     static Decision decide(boolean reads, Conditions sent, List<EntityTag> tags, Instant modified) {
         // RFC 9110 §13.2.2. A tag beats a date, which can't tell two changes in one second apart.
         var expected = sent.ifMatch.isEmpty() ? unmodified(sent, modified)
@@ -146,7 +155,7 @@ class lab03 {
         var news = sent.ifNoneMatch.isEmpty() ? !reads || modified(sent, modified)
             : !matches(sent.ifNoneMatch, tags, lab03::weakly);
         if (news) return Decision.PROCEED;
-        // 304 says: use your copy. Whoever sent a PUT asked for something else.
+        // 304 means: use your copy. A client that sends a PUT asks for something else.
         return reads ? Decision.NOT_MODIFIED : Decision.FAILED;
     }
 
@@ -186,7 +195,7 @@ class lab03 {
 
     /// The tags that these header lines list.
     static List<EntityTag> tags(List<String> lines) {
-        // Not split(","), which cuts tags in two. \G: from one tag to the next, up to what is none.
+        // Not split(","), which cuts tags in two. \G: each tag begins where the last one ended.
         var tag = Pattern.compile("\\G[ \t,]*((?:W/)?\"[^\"]*\")[ \t]*(?=,|$)");
         return lines.stream().flatMap(line -> tag.matcher(line).results())
             .map(found -> EntityTag.parse(found.group(1))).toList();
@@ -243,6 +252,7 @@ class lab03 {
 
     /// The representation that this client gets.
     static Representation select(Version current, List<String> acceptEncoding) {
+        // gzip, and perhaps its weight; (?!…) refuses a weight of 0, 0.0, 0.00 and 0.000.
         var gzip = Pattern.compile("gzip([ \t]*;[ \t]*q=(?!0(\\.0*)?$)[01](\\.\\d*)?)?",
             Pattern.CASE_INSENSITIVE).asMatchPredicate();
         return acceptEncoding.stream().flatMap(line -> Stream.of(line.split(",")))
@@ -255,7 +265,7 @@ class lab03 {
         if (!selected.coding.equals("identity")) ctx.header("Content-Encoding", selected.coding);
         ctx.res().setDateHeader("Last-Modified", modified.toEpochMilli());
         ctx.contentType("application/json").res().setContentLength(selected.content.length);
-        // Not ctx.result(…): Javalin turns what has the ETag of If-None-Match into a 304 by itself.
+        // Not ctx.result(…): Javalin makes a 304 of an answer that has the ETag of If-None-Match.
         ctx.res().getOutputStream().write(selected.content);
     }
 
@@ -264,7 +274,7 @@ class lab03 {
         return Collections.list(ctx.req().getHeaders(header));
     }
 
-    /// The date in a request's header; empty when there is none, or what stands there is not one.
+    /// The date in a request's header; empty when there is none, or a text that is not a date.
     static Optional<Instant> date(Context ctx, String header) {
         try {
             return lines(ctx, header).size() != 1 ? Optional.empty()
@@ -325,7 +335,7 @@ class lab03 {
                     copy = poll(http, base, copy);
                     sink.accept(copy.instruments);
                 } catch (IOException temporary) {
-                    // The copy is as good as before; the next poll may find a better day.
+                    // The copy is as good as before; the next poll may succeed.
                 }
                 Thread.sleep(every);
             }
@@ -335,12 +345,12 @@ class lab03 {
     /// Asks for the list once; returns the copy to keep.
     ///
     /// @throws IOException           if asking again may help
-    /// @throws IllegalStateException if it won't: that is for a person
+    /// @throws IllegalStateException if it won't: a person must look at it
     static Copy poll(HttpClient http, URI base, Copy copy)
             throws IOException, InterruptedException {
         var request = HttpRequest.newBuilder(base.resolve("/instruments"))
             .timeout(Duration.ofSeconds(10));
-        // As it came, weak or not: to whom sent it, it is just a name.
+        // As it came, weak or not: only the server that made the tag knows what it means.
         copy.tag.ifPresent(tag -> request.header("If-None-Match", tag));
         var answer = http.send(request.build(), BodyHandlers.ofByteArray());
         if (answer.statusCode() == 304) return copy;

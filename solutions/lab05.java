@@ -27,60 +27,70 @@ import wirelab.Lab;
 /// `curl http://127.0.0.1:7005/notices -d 'lunch at noon'`.
 ///
 /// ## The server: `GET /quotes/stream`
-/// - 200, `Content-Type: text/event-stream`, `Cache-Control: no-store`, and no `Content-Encoding`,
-///   whatever the request accepts: curl sends no `Accept: text/event-stream`.
-/// - The head goes out at once, without waiting for an event, and with it the line `retry: 1000`,
-///   milliseconds (setting `RETRY_MS`): once in a stream, before its first event.
-/// - A quote is an event of three lines, `id: 43`, `event: quote`, and `data: ` with the quote as
-///   one line of JSON; a blank line ends it (WHATWG HTML §9.2.5).
-/// - Each event goes out when it happens. It waits neither in a buffer for the next one, nor for
-///   the moment when somebody looks whether there is one: more than 150 ms after the POST is
-///   too late.
-/// - `Last-Event-ID: 42` (§9.2.4): the stream begins with quote 43, then comes what is published,
-///   each quote once and in the order of the ids. `?after=42` means the same; if both are there,
-///   the header counts: a browser that reconnects repeats its URL. An empty header is none. Neither
-///   of them: from the oldest quote that is kept.
-/// - `after` is no whole number from 0 → 400.
-/// - The id is above the newest, or quotes after it were dropped, or the header is no whole number
-///   from 0 → the first event is `reset`. If the log holds 7–99 it has `id: 6` and the data
-///   `{"oldest":7,"newest":99}`; quote 7 comes next. Where the log is empty yet: `id: 0` and
-///   `{"oldest":1,"newest":0}`. So nobody loses a quote without being told.
-/// - After `HEARTBEAT_MS` (default 15000) without any event comes a comment, a line that begins
-///   with a colon (§9.2.7). So proxies don't take the connection for a dead one.
-/// - A client that hangs up is forgotten at once, not at the next heartbeat: `/health` counts the
-///   feed's open listeners, and each stream holds one. [HangUp#watch] tells when a client hangs up.
-/// - A client that doesn't read holds up nobody: neither `POST /quotes` nor `POST /notices` nor the
-///   other clients. When it reads on, it gets the next quotes from the log, which doesn't keep them
-///   any longer for it: if the log has dropped one meanwhile, it gets `reset`. The server may also
+/// - S1 · TODO 1 · 200, `Content-Type: text/event-stream`, `Cache-Control: no-store`, and no
+///   `Content-Encoding`, whatever the request accepts: curl sends no `Accept: text/event-stream`.
+/// - S2 · TODO 1 · The head goes out at once, without waiting for an event, and with it the line
+///   `retry: 1000`: once in a stream, before its first event. The number is `RETRY_MS` (a setting,
+///   default 1000), in milliseconds.
+/// - S3 · TODO 2 · A quote is an event of three lines, `id: 43`, `event: quote`, and `data: ` with
+///   the quote as one line of JSON; a blank line ends it (WHATWG HTML §9.2.5).
+/// - S4 · TODO 3 · Each event goes out when it happens. It must not sit in a buffer until the next
+///   event, nor wait for a polling loop to find it: 150 ms after the POST is too late.
+/// - S5 · TODO 3 · Each quote is sent once, in the order of the ids, whether it was in the log when
+///   the stream began or was published later.
+/// - S6 · TODO 5 · `Last-Event-ID: 42` (§9.2.4): the stream begins with quote 43. `?after=42` means
+///   the same. If both are there, the header counts: a browser that reconnects repeats its URL.
+///   An empty header counts as none.
+/// - S7 · TODO 5 · With neither of them, the stream begins with the oldest quote that is kept.
+/// - S8 · TODO 5 · If `after` is not a whole number from 0 → 400.
+/// - S9 · TODO 6 · If the id is above the newest, or quotes after it were dropped, or the header is
+///   not a whole number from 0 → the first event is `reset`: it tells the client that it has lost
+///   quotes.
+/// - S10 · TODO 6 · If the log holds 7–99, `reset` has `id: 6` and the data
+///   `{"oldest":7,"newest":99}`; quote 7 comes next. If the log is still empty: `id: 0` and
+///   `{"oldest":1,"newest":0}`.
+/// - S11 · TODO 7 · After `HEARTBEAT_MS` (a setting, default 15000) milliseconds without an event
+///   comes a comment, a line that begins with a colon (§9.2.7): a proxy cuts a connection that
+///   looks dead.
+/// - S12 · TODO 8 · A client that hangs up is forgotten at once, not at the next heartbeat: each
+///   stream holds one of the feed's listeners, which `/health` counts. [HangUp#watch] tells when a
+///   client hangs up.
+/// - S13 · TODO 3, 9 · A client that does not read holds up nobody: neither `POST /quotes` nor
+///   `POST /notices` nor the other clients.
+/// - S14 · TODO 6, 9 · When it reads again, it continues from the log. The log keeps nothing longer
+///   for its sake: if a quote was dropped meanwhile, the client gets `reset`. The server may also
 ///   end its stream.
-/// - Bonus: when the server stops, each client gets the event `goodbye` (no id, data `the server
-///   stops`) and the orderly end of its stream. It may come back.
+/// - S15 · TODO 13 · Bonus: when the server stops, each client gets the event `goodbye` (no id,
+///   data `the server stops`) and the orderly end of its stream. It may come back.
 ///
 /// ## The server: `POST /notices`
-/// - The body is a text in UTF-8, at most 65536 bytes. 202 (or 204); longer → 413.
-/// - Every client whose stream has begun gets it, as `event: notice` without an `id`. Its lines are
-///   lines of `data`: each `\r\n`, `\n` or `\r` ends one, nothing else does. So the text arrives
-///   as it was, except that all its line ends are `\n`.
-/// - All clients get notices in the order of the POSTs. Between notices and quotes no order is
-///   promised. A notice is for those who are there: it is not kept for later.
-/// - At most 1 MiB of notices waits for a client that doesn't read. When there is more, its stream
-///   is ended, even in the middle of a write, and its listener closed.
+/// - S16 · given · The body is a text in UTF-8, at most 65536 bytes. 202 (or 204); longer → 413.
+/// - S17 · TODO 4 · Every client whose stream has begun gets it, as `event: notice` without an
+///   `id`, and all clients in the order of the POSTs. It is not kept for clients that come later.
+///   Between notices and quotes no order is promised.
+/// - S18 · TODO 4 · The lines of the text are lines of `data`: each `\r\n`, `\n` or `\r` ends one,
+///   nothing else does. So the text arrives as it was, except that all its line ends are `\n`.
+/// - S19 · TODO 9 · At most 1 MiB of notices waits for a client that does not read. When there is
+///   more, its stream is ended, even in the middle of a write, and its listener closed.
 ///
 /// `throw new Problem(400, "what is wrong")` answers with that status, as JSON that says why.
 /// `POST /quotes` and `GET /health` are given; `POST /quotes` calls the feed's listeners.
 ///
 /// ## The client: `follow(base, after, sink)`, with okhttp-sse
-/// - Asks for `/quotes/stream?after=N` and gives each quote to `sink`, once and in order.
-/// - The stream ends or breaks → it asks again, with the last event id in `Last-Event-ID`: that of
-///   the last event with an id, be it a quote that `sink` took (it returned) or a `reset`. If
-///   `sink` throws, the stream counts as broken before that quote.
-/// - Before each further try it waits `retry` ms × 2^n, but not more than 30 s if `retry` is not
-///   more itself; and on top of that up to as much again at random. `retry` is what the server sent
-///   last, 1000 until then (§9.2.3); n counts the tries in a row that brought no event.
-/// - 204 → it returns: that is how a server says that there is no more (§9.2.1).
-/// - 429, 500 and above, or no answer: it tries again. A browser wouldn't, but somebody looks at a
-///   browser. Any other answer but 200 with `text/event-stream`: an IllegalStateException.
-/// - It runs until its thread is interrupted.
+/// - C1 · TODO 10 · It asks for `/quotes/stream?after=N` and gives each quote to `sink`, once and
+///   in order. It runs until its thread is interrupted.
+/// - C2 · TODO 10 · If the stream ends or breaks, it asks again with `Last-Event-ID` (§9.2.4): the
+///   id of the last event that had one, be it a quote that was delivered or a `reset`.
+/// - C3 · TODO 10 · A quote is delivered when `sink` has returned. If `sink` throws, the stream
+///   counts as broken before that quote.
+/// - C4 · TODO 11 · Before each further try it waits `retry` ms × 2^n, but not more than 30 s
+///   unless `retry` itself is more. `retry` is what the server sent last, 1000 until then (§9.2.3);
+///   n counts the tries in a row that brought no event.
+/// - C5 · TODO 11 · On top of that it waits up to as much again, at random.
+/// - C6 · TODO 12 · 204 → it returns: that is how a server says that there is no more (§9.2.1).
+/// - C7 · TODO 12 · 429, 500 and above, or no answer → it tries again. A browser would not, but
+///   somebody looks at a browser.
+/// - C8 · TODO 12 · Any other answer but 200 with `text/event-stream` → IllegalStateException.
 class lab05 {
     /// How many quotes are read from the feed and written in one go.
     static final int BATCH = 500;
@@ -91,10 +101,11 @@ class lab05 {
 
     static Javalin server(Feed feed) {
         var audience = new Audience();
+        var policy = Policy.fromSettings();
         return Javalin.create(config -> {
             Market.routes(config, feed);
             config.concurrency.useVirtualThreads = true;
-            config.routes.get("/quotes/stream", ctx -> stream(ctx, feed, audience));
+            config.routes.get("/quotes/stream", ctx -> stream(ctx, feed, audience, policy));
             config.routes.post("/notices", ctx -> post(ctx, audience));
             // A server that stops says goodbye to its clients, and takes the time for it.
             config.events.serverStopping(audience::dismiss);
@@ -103,7 +114,7 @@ class lab05 {
     }
 
     /// Says hello: the head of the answer and the first bytes of the stream.
-    static OutputStream open(Context ctx) throws IOException {
+    static OutputStream open(Context ctx, Policy policy) throws IOException {
         // Javalin's own sse() leaves a client that doesn't send Accept: text/event-stream, as curl
         // does, with an empty 200.
         ctx.contentType("text/event-stream").header("Cache-Control", "no-store");
@@ -111,7 +122,7 @@ class lab05 {
         ctx.header("X-Accel-Buffering", "no");
         // Not ctx.outputStream(): it may compress, and a compressor waits for more.
         var out = ctx.res().getOutputStream();
-        send(out, bytes("retry: " + Market.setting("RETRY_MS", 1_000) + "\n\n"));
+        send(out, bytes("retry: " + policy.retry.toMillis() + "\n\n"));
         return out;
     }
 
@@ -148,9 +159,9 @@ class lab05 {
 
     /// This id, or -1 if it was never given out.
     static long known(long id, Feed feed) {
-        // An id above the newest comes from an earlier life of this server. One that isn't above it
-        // may, too, and nobody can tell: where the log doesn't outlive its server, put into the id
-        // which life it was.
+        // An id above the newest was issued before a restart. A lower one may have been as well,
+        // and cannot be told apart: if your log does not survive restarts, put an epoch into the
+        // id.
         return id > feed.newest() ? -1 : id;
     }
 
@@ -179,26 +190,26 @@ class lab05 {
     }
 
     /// Answers `GET /quotes/stream`.
-    static void stream(Context ctx, Feed feed, Audience audience) {
+    static void stream(Context ctx, Feed feed, Audience audience, Policy policy) {
         var cursor = cursor(ctx.header("Last-Event-ID"), ctx.queryParam("after"), feed);
         // It listens before it looks, and before the client knows that it is connected.
         try (var client = new Subscriber(); var _ = HangUp.watch(ctx, client::drop);
              var _ = audience.enter(client); var _ = feed.listen(_ -> client.wake())) {
-            deliver(open(ctx), cursor, feed, client);
+            deliver(open(ctx, policy), cursor, feed, client, policy);
         } catch (IOException | InterruptedException gone) {
             // It hung up or was dropped: nobody is left to tell.
         }
     }
 
-    /// Sends what there is and what comes, until the server stops.
-    static void deliver(OutputStream out, long after, Feed feed, Subscriber client)
-            throws IOException, InterruptedException {
+    /// Sends what the log holds and what comes later, until the server stops.
+    static void deliver(OutputStream out, long after, Feed feed, Subscriber client,
+            Policy policy) throws IOException, InterruptedException {
         for (var cursor = after; !client.dismissed; ) {
             var notice = client.notice();
             var step = step(cursor, feed);
             cursor = step.cursor;
             // Nothing to write: wait, then look again. What came meanwhile has ended the waiting.
-            if (notice == null && step.text.isEmpty()) idle(out, client);
+            if (notice == null && step.text.isEmpty()) idle(out, client, policy);
             // A write to a client that doesn't read blocks this virtual thread, and nobody else.
             if (notice != null) send(out, notice);
             if (!step.text.isEmpty()) send(out, bytes(step.text));
@@ -207,8 +218,9 @@ class lab05 {
     }
 
     /// Waits for news; after a long silence it sends a heartbeat.
-    static void idle(OutputStream out, Subscriber client) throws IOException, InterruptedException {
-        if (!client.await(Market.setting("HEARTBEAT_MS", 15_000)))
+    static void idle(OutputStream out, Subscriber client, Policy policy)
+            throws IOException, InterruptedException {
+        if (!client.await(policy.heartbeat))
             send(out, bytes(": heartbeat\n\n"));
     }
 
@@ -224,6 +236,7 @@ class lab05 {
 
     /// One client: what it hasn't been sent yet, and the thread that sends it.
     static final class Subscriber implements AutoCloseable {
+        /// The thread that makes a subscriber is the one that writes to its client.
         private final Thread writer = Thread.currentThread();
         private final Semaphore news = new Semaphore(0);
         private final Deque<byte[]> notices = new ArrayDeque<>();
@@ -249,15 +262,16 @@ class lab05 {
 
         void wake() { news.release(); }
 
-        /// Whether there was news within so many milliseconds.
-        boolean await(int limit) throws InterruptedException {
-            var news = this.news.tryAcquire(limit, TimeUnit.MILLISECONDS);
+        /// Whether there was news within this time.
+        boolean await(Duration limit) throws InterruptedException {
+            var news = this.news.tryAcquire(limit.toMillis(), TimeUnit.MILLISECONDS);
             // However much there is: the next look sees all of it.
             this.news.drainPermits();
             return news;
         }
 
-        /// Ends the stream, even in the middle of a write: Jetty closes the connection then.
+        /// Ends the stream, even in the middle of a write: an interrupt breaks it off, on a
+        /// virtual thread, too, and Jetty closes the connection then.
         synchronized void drop() { if (!closed) writer.interrupt(); }
 
         /// Lets it say goodbye, then ends the stream.
@@ -303,6 +317,17 @@ class lab05 {
 
     // Given for the server.
 
+    /// What is set when the server is made.
+    ///
+    /// @param heartbeat how long a stream may be silent
+    /// @param retry     how long a client waits before it comes back
+    record Policy(Duration heartbeat, Duration retry) {
+        static Policy fromSettings() {
+            return new Policy(Duration.ofMillis(Market.setting("HEARTBEAT_MS", 15_000)),
+                Duration.ofMillis(Market.setting("RETRY_MS", 1_000)));
+        }
+    }
+
     /// Writes, and doesn't keep it in a buffer.
     static void send(OutputStream out, byte[] bytes) throws IOException {
         out.write(bytes);
@@ -320,7 +345,7 @@ class lab05 {
         }
     }
 
-    /// Reads a whole number from 0; -1 if it is none.
+    /// Reads a whole number from 0; -1 if it is anything else.
     static long number(String text) {
         try {
             return text.matches("[0-9]+") ? Long.parseLong(text) : -1;

@@ -21,67 +21,72 @@ import market.v1.*;
 import wirelab.Lab;
 
 /// # Lab 09: gRPC bidirectional streaming
-/// Orders go one way and what becomes of them the other, on one call, each direction at its own
-/// pace. Nobody waits for a turn: a quote on some other thread fills an order while the next one
-/// comes in. Your job: say everything once and in order, from however many threads; keep neither
-/// words nor orders for a client that doesn't listen or is gone.
+/// Orders go one way, and events about them the other way, on one call, each direction at its own
+/// pace. Nobody takes turns: a quote on some other thread fills an order while the next order comes
+/// in. Your job: send every event once and in order, whichever thread it comes from; keep neither
+/// events nor orders for a client that has stopped reading or gone away.
 ///
 /// Check it with `jbang lab09.java`; play with `jbang lab09.java serve`, and
 /// `jbang lab09.java client http://127.0.0.1:7009 --count 20` in another terminal.
 ///
 /// ## The server: `TradeStream(stream TradeOrder) returns (stream TradeEvent)`
-/// - Each order is answered at once, with `accepted` or `rejected`, in the order in which they
-///   came. No answer waits for a further order or for the client's half-close.
-/// - A BUY fills when ask ≤ limit, at the ask; a SELL when bid ≥ limit, at the bid. First against
-///   the latest quote of its symbol, of those that the feed keeps; then, while it is open, against
-///   each new one.
-///   - `filled` comes once for an order, after its `accepted`, with its whole quantity, the price,
-///     and the id of the quote. The first quote that matches fills it.
-///   - Orders that the same quote fills are filled in the order in which they came.
-/// - `rejected` has a reason that begins with the name of the wrong field. The stream goes on, and
-///   the order_id may be used again. Wrong is: order_id empty, or accepted before on this stream
-///   (the newest 10,000 count); symbol empty or not known ([MarketService#knows]); quantity below
-///   1; side neither BUY nor SELL; limit not finite or not above 0. An order_id may be long.
-/// - 500 orders of a stream may be open. While they are, further ones are rejected, with a reason
-///   that begins with `too many open orders`.
-/// - Half-close says that no orders follow. Open ones still fill; when none is open and all has
-///   been sent, the call ends with OK.
-/// - Quotes come on the threads of their publishers, many at a time. A StreamObserver is not safe
-///   for that: `onNext` must never run twice at once, nor after the end of the call.
-/// - What a client is not ready for waits: hand gRPC no message while `isReady()` is false, go on
-///   with `setOnReadyHandler`; `queued` of `Health` counts what it was handed all the same. The
-///   server reads on meanwhile: if it waited for the client to read, and the client for the server,
-///   both would wait for ever. But when more than 1,000 events wait, the call ends with
-///   RESOURCE_EXHAUSTED. Other clients notice nothing of it.
-/// - Each call has one listener of the feed. However the call ends (OK, cancelled by the client,
-///   its deadline, its connection, RESOURCE_EXHAUSTED, shutdown), its orders are withdrawn and the
-///   listener is closed, at once. `Health` counts listeners.
-/// - When the server stops, open calls end with UNAVAILABLE ([Farewell] runs `stop`).
-/// - At most 100 calls at a time on one connection (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113
-///   §6.5.2): gRPC for Java has no limit by itself.
-/// - Keepalive: a client may send an HTTP/2 PING every `KEEPALIVE_MS` (setting, default 10000),
-///   also while it has no call. One that does so more often gets GOAWAY with ENHANCE_YOUR_CALM and
-///   `too_many_pings`, the third time that it is too early. By itself gRPC for Java allows one in 5
-///   minutes, and none without a call. The server in turn pings a connection that is silent, and
-///   drops it when no answer comes (not checked: gRPC for Java never does so within 10 s).
+/// - S1 · TODO 1 · Each order is answered at once, with `accepted` or `rejected`, in the order in
+///   which the orders came. No answer waits for a further order or for the client's half-close.
+/// - S2 · TODO 2 · A wrong order is `rejected`, the reason begins with the wrong field's name, and
+///   the stream goes on. Wrong is: order_id empty; symbol empty or not known
+///   ([MarketService#knows]); quantity below 1; side neither BUY nor SELL; limit not finite or not
+///   above 0.
+/// - S3 · TODO 2, 3 · An order_id is accepted once on a stream (the newest 10,000 count), and then
+///   it is a wrong field. A rejected order does not use its order_id up. An order_id may be long.
+/// - S4 · TODO 2, 3 · 500 orders of a stream may be open. While they are, each further order is
+///   rejected, with a reason that begins with `too many open orders`.
+/// - S5 · TODO 3 · A BUY fills when ask ≤ limit, at the ask; a SELL when bid ≥ limit, at the bid. A
+///   new order is held against the latest quote of its symbol, of those that the feed keeps.
+/// - S6 · TODO 3, 4 · `filled` comes once for an order, after its `accepted`, with its whole
+///   quantity, the price, and the id of the quote.
+/// - S7 · TODO 4 · The first new quote that matches fills an open order; no quote is missed while
+///   the stream opens. Orders that the same quote fills are filled in the order in which they came.
+/// - S8 · TODO 5 · Half-close says that no orders follow. Open orders still fill; when none is open
+///   and all events have been sent, the call ends with OK.
+/// - S9 · TODO 6 · Quotes come on the threads of their publishers, many at a time. A StreamObserver
+///   is not thread-safe: `onNext` must never run twice at once, nor after the end of the call.
+/// - S10 · TODO 7 · Never call `onNext` while `isReady()` is false. Events wait until gRPC calls
+///   the handler of `setOnReadyHandler`. `queued` in `Health` counts messages sent all the same.
+/// - S11 · TODO 7 · While events wait, the server goes on reading orders: if it waited for the
+///   client to read, and the client for the server, both would wait forever.
+/// - S12 · TODO 7 · When more than 1,000 events wait, the call ends with RESOURCE_EXHAUSTED. Other
+///   clients notice nothing of it.
+/// - S13 · TODO 8 · Each call has one listener of the feed; `Health` counts them. However the call
+///   ends (OK, RESOURCE_EXHAUSTED, shutdown, cancelled by the client, its deadline or the loss of
+///   its connection), its orders are withdrawn and the listener is closed, at once.
+/// - S14 · TODO 9 · When the server stops, open calls end with UNAVAILABLE. [Farewell] runs `stop`.
+/// - S15 · TODO 10 · At most 100 calls at a time on one connection: MAX_CONCURRENT_STREAMS in its
+///   SETTINGS (RFC 9113 §6.5.2). By itself gRPC for Java sets no limit.
+/// - S16 · TODO 10 · A client may send an HTTP/2 PING every `KEEPALIVE_MS` (a setting, default
+///   10000), also while it has no call. By itself gRPC for Java allows one in 5 minutes.
+/// - S17 · TODO 10 · A client that pings more often gets GOAWAY with ENHANCE_YOUR_CALM and
+///   `too_many_pings`, the third time that it is too early.
+/// - S18 · TODO 10 · The server pings a connection that has been silent for 30 s, and drops it when
+///   no answer comes within 10 s. (Not checked, because that takes longer than a check may.)
 ///
 /// ## The client: `trade(base, count, sink)`
-/// - Sends `count` orders, `order(1)` to `order(count)`, on one call; then half-closes. Gives each
-///   event to `sink`, in order, and returns when the server has ended the call.
-/// - As long as there are more to send, 10 orders are without an answer (`accepted` or `rejected`;
-///   `filled` is none), never more; and it sends only while `isReady()`. An answer counts when
-///   `sink` has returned: who can't keep up with reading mustn't go on sending.
-/// - It asks for an event only when `sink` has returned from the one before, so a slow sink slows
-///   the server, and nothing piles up in between.
-/// - The call has a deadline, of 60 s. Its thread is interrupted → the call is cancelled.
-/// - Any status but OK, UNAVAILABLE too, or OK before each order was answered: an
-///   IllegalStateException that names the status. No second try here: which orders the server took
-///   before it was gone is unknown, and sending one again on another call may buy twice.
+/// - C1 · TODO 11 · It gives each event to `sink`, in order, and asks for the next one only when
+///   `sink` has returned: a slow sink slows the server down, and nothing piles up in between.
+/// - C2 · TODO 12 · It sends `count` orders, `order(1)` to `order(count)`, each once, on one call;
+///   then it half-closes. It returns when the server has ended the call.
+/// - C3 · TODO 12 · It keeps 10 orders unanswered while there are more to send, never more than 10,
+///   and sends only while `isReady()`. `accepted` and `rejected` are answers, `filled` is not.
+/// - C4 · TODO 12 · An answer counts when `sink` has returned from it. A client that cannot keep up
+///   with reading must stop sending.
+/// - C5 · TODO 13 · The call has a deadline of 60 s. Interrupting the client's thread cancels it.
+/// - C6 · TODO 13 · Any status but OK, even UNAVAILABLE, or OK before each order was answered → an
+///   IllegalStateException that names the status.
+/// - C7 · TODO 13 · It does not try again: nobody knows which orders the server took before it was
+///   gone, and an order that is sent again on another call may buy twice.
 class lab09 {
     static final int CALLS = 100;
     static final int OPEN = 500;
-    // More than OPEN: a quote that fills all of them is no reason to end the call of a client that
-    // reads.
+    // More than OPEN: one quote may fill all of them, and a client that reads must survive that.
     static final int WAITING = 1_000;
     static final int REMEMBERED = 10_000;
 
@@ -110,12 +115,14 @@ class lab09 {
         Service(Feed feed) { super(feed); }
 
         @Override public StreamObserver<TradeOrder> tradeStream(StreamObserver<TradeEvent> client) {
+            // A server always gets this kind: it has isReady(), and handlers for what happens to
+            // the call. They can be set only until this method returns.
             var session = new Session((ServerCallStreamObserver<TradeEvent>) client, this::knows,
                 sessions::remove);
             session.watch();
             session.follow(feed);
             sessions.add(session);
-            // Whoever opens while stop() runs is seen by it, or sees it.
+            // A call that opens while stop() runs is seen by stop(), or sees that it runs.
             if (stopping) session.end(Status.UNAVAILABLE.withDescription("the server stops"));
             return session;
         }
@@ -128,11 +135,12 @@ class lab09 {
         }
     }
 
-    /// One client's stream: its open orders, and what it has yet to be told.
+    /// One client's stream: its open orders, and the events that it has yet to be sent.
     ///
     /// gRPC's threads bring orders, those of publishers bring quotes, one more stops the server.
-    /// Its lock makes them take turns. A publisher holds the feed's lock when it comes here, so who
-    /// is inside must not ask for that one: no `after`, `oldest`, `newest` of the feed.
+    /// The session's lock makes them take turns. A publisher holds the feed's lock when it comes
+    /// here, so code under the session's lock must not ask for the feed's: no `after`, `oldest`,
+    /// `newest` of the feed.
     static final class Session implements StreamObserver<TradeOrder> {
         private final ServerCallStreamObserver<TradeEvent> client;
         private final Predicate<String> knows;
@@ -142,7 +150,7 @@ class lab09 {
         /// By their ids, in the order in which they came.
         private final Map<String, TradeOrder> open = new LinkedHashMap<>();
         private final SequencedSet<String> accepted = new LinkedHashSet<>();
-        /// What the client has not been ready for.
+        /// Events that the client has not been ready for.
         private final Queue<TradeEvent> waiting = new ArrayDeque<>();
         private Feed.Listener listener;
         private boolean halfClosed;
@@ -158,14 +166,12 @@ class lab09 {
         }
 
         /// An order came.
-        @Override public void onNext(TradeOrder order) {
-            synchronized (this) {
-                if (over) return;
-                var wrong = wrong(order);
-                waiting.add(wrong == null ? accepted(order) : rejected(order, wrong));
-                if (wrong == null) take(order);
-                flush();
-            }
+        @Override public synchronized void onNext(TradeOrder order) {
+            if (over) return;
+            var wrong = wrong(order);
+            waiting.add(wrong == null ? accepted(order) : rejected(order, wrong));
+            if (wrong == null) take(order);
+            flush();
         }
 
         /// Why this order is rejected; null if it isn't.
@@ -194,43 +200,37 @@ class lab09 {
         }
 
         /// A quote was published.
-        private void heard(Quote quote) {
-            synchronized (this) {
-                if (over) return;
-                remember(quote);
-                var matching = open.values().stream().filter(order -> matches(order, quote));
-                for (var order : matching.toList()) {
-                    open.remove(order.getOrderId());
-                    waiting.add(filled(order, quote));
-                }
-                flush();
+        private synchronized void heard(Quote quote) {
+            if (over) return;
+            remember(quote);
+            var matching = open.values().stream().filter(order -> matches(order, quote));
+            for (var order : matching.toList()) {
+                open.remove(order.getOrderId());
+                waiting.add(filled(order, quote));
             }
+            flush();
         }
 
         /// The client half-closed.
-        @Override public void onCompleted() {
-            synchronized (this) {
-                halfClosed = true;
-                settle();
-            }
+        @Override public synchronized void onCompleted() {
+            halfClosed = true;
+            settle();
         }
 
-        /// Ends the call when nothing more is to come and all has been said.
+        /// Ends the call when no more events can come and all of them have been sent.
         private void settle() {
             if (halfClosed && open.isEmpty() && waiting.isEmpty()) end(Status.OK);
         }
 
-        /// Says what the client is ready for.
-        private void flush() {
-            // gRPC calls this, too, when the client is ready again.
-            synchronized (this) {
-                while (!over && !waiting.isEmpty() && client.isReady())
-                    client.onNext(waiting.remove());
-                if (waiting.size() > WAITING)
-                    end(Status.RESOURCE_EXHAUSTED.withDescription("more than " + WAITING
-                        + " events wait for you: read them faster"));
-                settle();
-            }
+        /// Sends the events that the client is ready for.
+        private synchronized void flush() {
+            // gRPC calls this method, too, when the client is ready again.
+            while (!over && !waiting.isEmpty() && client.isReady())
+                client.onNext(waiting.remove());
+            if (waiting.size() > WAITING)
+                end(Status.RESOURCE_EXHAUSTED.withDescription("more than " + WAITING
+                    + " events wait for you: read them faster"));
+            settle();
         }
 
         /// Notices when the client is ready again, and when it is gone.
@@ -243,7 +243,7 @@ class lab09 {
         /// The client cancelled, or is gone.
         @Override public void onError(Throwable cancelled) { withdraw(); }
 
-        /// Ends this session without a word, since there is nobody to hear it.
+        /// Ends this session silently, since nobody is left to hear a status.
         private synchronized void withdraw() {
             if (over) return;
             over = true;
@@ -274,7 +274,8 @@ class lab09 {
         }
     }
 
-    /// What is wrong with an order, whatever else its stream brought; null if nothing is.
+    /// What is wrong with an order in itself, whatever its stream brought before; null if nothing
+    /// is.
     ///
     /// @param knows whether there is such a symbol
     static String wrong(TradeOrder order, Predicate<String> knows) {
@@ -332,7 +333,7 @@ class lab09 {
     }
 
     static MarketDataGrpc.MarketDataStub stub(ManagedChannel channel) {
-        // An open order waits for a quote, perhaps for ever. This says how long we do.
+        // An open order may wait for its quote forever; the client waits no longer than this.
         return MarketDataGrpc.newStub(channel).withDeadlineAfter(60, TimeUnit.SECONDS);
     }
 
@@ -374,7 +375,7 @@ class lab09 {
             sink.accept(event);
             answered(event);
             send();
-            // Only now: what has not been asked for waits at the server, not here.
+            // Only now: an event that nobody has asked for waits at the server, not here.
             server.request(1);
         }
 
@@ -398,7 +399,7 @@ class lab09 {
 
         /// Waits for the end of the call.
         ///
-        /// @throws IllegalStateException if it is not a good one
+        /// @throws IllegalStateException if some order was not answered, or the status is not OK
         void await() throws InterruptedException {
             try {
                 var status = end.get();

@@ -4,9 +4,9 @@
 //DEPS ../../labs/market/rpc/MarketService.java
 //DEPS ../../proto/MarketProto.java
 //DEPS ../wirelab/Wirelab.java
-//SOURCES *Test.java
-//SOURCES Sources.java
-//SOURCES ForeignClient.java
+//DEPS org.assertj:assertj-core:3.27.7
+//SOURCES *.java
+//SOURCES **/*.java
 
 package wirelab;
 
@@ -15,27 +15,26 @@ import org.junit.platform.engine.TestExecutionResult;
 import org.junit.platform.engine.discovery.DiscoverySelectors;
 import org.junit.platform.launcher.*;
 import org.junit.platform.launcher.core.*;
+import wirelab.checkout.Checkout;
+import wirelab.command.VerifyCommand;
+import wirelab.proof.Documents;
+import wirelab.proof.Report;
 
 /// All that CI runs: the kit's own tests, then every lab verified. Ends with `N passed, N failed`,
 /// and how many were skipped, if any: in CI (environment variable `CI`) those have failed.
-/// `jbang test NAME` runs one class of tests alone.
+/// `jbang test NAME` runs one class of tests alone. Every class beside or below this one whose name
+/// ends with `Test` is one.
 final class AllTests {
-    private static final List<Class<?>> TESTS = List.of(MessageTest.class,
-        EventStreamTest.class, FrameTest.class, WebhookTest.class, TapTest.class,
-        DeadlineTest.class, ConsoleTest.class, CommandTest.class, GivenTest.class, VerifyTest.class,
-        SubjectTest.class, ForeignClientTest.class, NodeTest.class, RpcTest.class,
-        ProtoTest.class, WatchTest.class, JourneyTest.class, DoctorTest.class, SnippetTest.class,
-        ConsoleSessionTest.class);
-
     private AllTests() {}
 
     static void main(String... args) throws Exception {
         var tests = new Tally();
-        var wanted = TESTS.stream().filter(test -> args.length == 0
+        var all = classes();
+        var wanted = all.stream().filter(test -> args.length == 0
             || List.of(args).contains(test.getSimpleName())).toList();
         if (wanted.isEmpty()) {
             System.err.println("No such tests. There are: "
-                + TESTS.stream().map(Class::getSimpleName).collect(Collectors.joining(" ")));
+                + all.stream().map(Class::getSimpleName).collect(Collectors.joining(" ")));
             System.exit(2);
         }
         System.setOut(new PrintStream(new FileOutputStream(FileDescriptor.out), true,
@@ -43,11 +42,28 @@ final class AllTests {
         LauncherFactory.create().execute(LauncherDiscoveryRequestBuilder.request()
             .selectors(wanted.stream().map(DiscoverySelectors::selectClass).toList()).build(),
             tests);
-        if (args.length == 0) VerifyCommand.verify(Project.labs(), tests::add);
-        if (args.length == 0) tests.add(VerifyCommand.style());
+        if (args.length == 0) VerifyCommand.verify(Checkout.labs(), tests::add);
+        if (args.length == 0) tests.add(Documents.problems());
         System.out.println(tests.passed + " passed, " + tests.failed + " failed"
             + (tests.skipped > 0 ? ", " + tests.skipped + " skipped" : ""));
         System.exit(tests.failed == 0 && tests.passed > 0 ? 0 : 1);
+    }
+
+    /// The classes of tests that were compiled together with this one, by name.
+    static List<Class<?>> classes() throws Exception {
+        var home = Path.of(AllTests.class.getProtectionDomain().getCodeSource().getLocation()
+            .toURI());
+        try (var jar = Files.isDirectory(home) ? null : FileSystems.newFileSystem(home)) {
+            var root = jar == null ? home : jar.getPath("/");
+            try (var files = Files.walk(root)) {
+                var names = files.map(file -> root.relativize(file).toString().replace('\\', '/'))
+                    .filter(name -> name.matches("[^$]*Test\\.class")).sorted()
+                    .map(name -> name.replace(".class", "").replace('/', '.')).toList();
+                var classes = new ArrayList<Class<?>>();
+                for (var name : names) classes.add(Class.forName(name));
+                return classes;
+            }
+        }
     }
 
     /// Prints each test as it ends, and counts.
@@ -86,7 +102,7 @@ final class AllTests {
         }
 
         /// Counts the starter's and the solution's claims and the mistakes of a lab.
-        void add(VerifyCommand.Report report) {
+        void add(Report report) {
             System.out.println(report.text());
             failed += report.problems().size();
             passed += Math.max(0, 2 * report.claims() + report.mistakes()
@@ -94,7 +110,8 @@ final class AllTests {
         }
 
         void add(List<String> problems) {
-            System.out.println((problems.isEmpty() ? "✔" : "✘") + " style of all source files");
+            System.out.println((problems.isEmpty() ? "✔" : "✘")
+                + " style of all source files, and the tables of the README");
             problems.forEach(problem -> System.out.println("    " + problem));
             failed += problems.size();
             if (problems.isEmpty()) passed++;

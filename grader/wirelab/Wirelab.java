@@ -7,7 +7,6 @@
 //DEPS org.junit:junit-bom:6.1.3@pom
 //DEPS org.junit.jupiter:junit-jupiter
 //DEPS org.junit.platform:junit-platform-launcher
-//DEPS org.assertj:assertj-core:3.27.7
 //DEPS com.squareup.okhttp3:okhttp-bom:5.5.1@pom
 //DEPS com.squareup.okhttp3:mockwebserver3
 //DEPS com.squareup.okhttp3:okhttp-sse
@@ -17,12 +16,18 @@
 //DEPS org.jline:jline-terminal-jni:3.30.9
 //DEPS org.slf4j:slf4j-nop:2.0.18
 //SOURCES *.java
-//SOURCES checks/*.java
+//SOURCES **/*.java
+//SOURCES ../labs/*/*.java
 
 package wirelab;
 
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import wirelab.command.Cli;
+import wirelab.command.GradeCommand;
+import wirelab.command.ListCommand;
+import wirelab.command.VerifyCommand;
+import wirelab.command.watch.WatchCommand;
 
 /// The commands for instructors and authors: `jbang grade`, `jbang verify`.
 @Command(name = "jbang", description = "Wirelab: hands-on labs for real-time APIs.",
@@ -32,6 +37,6 @@ public final class Wirelab {
     private Wirelab() {}
 
     static void main(String... args) {
-        System.exit(Usage.execute(new CommandLine(new Wirelab()), args));
+        System.exit(Cli.execute(new CommandLine(new Wirelab()), args));
     }
 }

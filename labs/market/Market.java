@@ -65,8 +65,8 @@ public final class Market {
         }
     }
 
-    /// The setting `name`, a whole number: system property, else environment variable, else
-    /// `otherwise`.
+    /// The setting `name`, a whole number: what this code was told ([Told]), else a system
+    /// property, else an environment variable, else `otherwise`.
     public static int setting(String name, int otherwise) {
         var text = text(name, "" + otherwise);
         if (text.matches("[0-9]{1,9}")) return Integer.parseInt(text);
@@ -74,9 +74,18 @@ public final class Market {
             + "', must be a whole number from 0 to 999999999");
     }
 
-    /// The setting `name`, a text: system property, else environment variable, else `otherwise`.
+    /// The setting `name`, a text: from the same places.
     public static String text(String name, String otherwise) {
-        return System.getProperty(name, System.getenv().getOrDefault(name, otherwise));
+        return Told.setting(name).orElseGet(() ->
+            System.getProperty(name, System.getenv().getOrDefault(name, otherwise)));
+    }
+
+    /// An exception in one line, with the line of the lab that it came from.
+    public static String where(Throwable failure) {
+        var line = Stream.of(failure.getStackTrace())
+            .filter(frame -> frame.getClassName().matches("lab\\d\\d(\\$.*)?"))
+            .findFirst().map(frame -> " at " + frame.getFileName() + ":" + frame.getLineNumber());
+        return failure + line.orElse("");
     }
 
     private record Health(String status, int listeners) {}
@@ -124,13 +133,5 @@ public final class Market {
             "status", status,
             "detail", status == 500 ? where(failure) : "" + failure.getMessage()));
         ctx.contentType("application/problem+json");
-    }
-
-    /// The exception in one line, with the line of the lab that it came from.
-    private static String where(Exception failure) {
-        var line = Stream.of(failure.getStackTrace())
-            .filter(frame -> frame.getClassName().startsWith("lab"))
-            .findFirst().map(frame -> " at " + frame.getFileName() + ":" + frame.getLineNumber());
-        return failure + line.orElse("");
     }
 }

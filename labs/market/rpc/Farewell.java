@@ -5,7 +5,7 @@ import io.grpc.Server;
 import io.grpc.ServerServiceDefinition;
 
 /// A server that says goodbye: gRPC's own shutdown takes no new calls and then waits for those that
-/// are open, so a stream without end would hold it up for ever. This one first tells the service,
+/// are open, so a stream without end would hold it up forever. This one first tells the service,
 /// which can end its streams.
 public final class Farewell extends Server {
     private final Server server;

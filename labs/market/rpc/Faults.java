@@ -2,6 +2,7 @@ package market.rpc;
 
 import module java.base;
 import io.grpc.*;
+import market.Market;
 
 /// Tells a client of an exception that a lab's code threw, with the line that it comes from. gRPC
 /// alone says UNKNOWN and no more.
@@ -30,7 +31,7 @@ final class Faults implements ServerInterceptor {
                 try {
                     callback.run();
                 } catch (RuntimeException fault) {
-                    end(call, Status.UNKNOWN.withDescription(where(fault)).withCause(fault));
+                    end(call, Status.UNKNOWN.withDescription(Market.where(fault)).withCause(fault));
                 }
             }
         };
@@ -42,13 +43,5 @@ final class Faults implements ServerInterceptor {
         } catch (IllegalStateException alreadyClosed) {
             // The client has its status; a second one can't be sent.
         }
-    }
-
-    /// The exception in one line, with the line of the lab that it came from.
-    private static String where(RuntimeException fault) {
-        var line = Stream.of(fault.getStackTrace())
-            .filter(frame -> frame.getClassName().startsWith("lab"))
-            .findFirst().map(frame -> " at " + frame.getFileName() + ":" + frame.getLineNumber());
-        return fault + line.orElse("");
     }
 }
