@@ -115,11 +115,8 @@ public class Lab07 extends Streams {
             .formatted(last + 1, last), "S8"), next, List.of(publish("BTC").id()));
     }
 
-    /// What became of the listeners of three clients that left.
-    ///
-    /// @param held how many there were before
-    /// @param left how many there were at last
-    /// @param took how long after the clients had left, milliseconds
+    /// The listeners of three clients that left: how many were held before, and left at last, so
+    /// many milliseconds after the clients.
     private record Gone(int held, int left, long took) {
         boolean soon() { return held == 3 && left == 0 && took < 200; }
     }
@@ -312,21 +309,18 @@ public class Lab07 extends Streams {
         Assumptions.assumeTrue(capacity <= 1_000, "to fill this log takes too long");
 
         // A busy machine may make a stream late by more than such a short log holds.
-        var rare = inTheBestOf(3, () -> rare(capacity + 10), one -> !one.replies(1).isEmpty());
+        var rare = inTheBestOf(3, () -> {
+            waitForQuiet();
+            var sol = subscribe(publish("SOL").id(), "SOL");
+            assertListens(List.of(sol));
+            for (var i = 0; i < capacity + 10; i++) publish("ETH");
+            publish("SOL");
+            return sol;
+        }, one -> !one.replies(1).isEmpty());
 
         promise("the next quote of SOL, after " + (capacity + 10) + " of another symbol, more than "
             + "the feed keeps", "S13", "the client has all that there was for it: a cursor moves "
             + "over the quotes of other symbols, too").of(rare).hasReplies(1);
-    }
-
-    /// A stream of SOL, and the next quote of it after that many others.
-    private RpcCall<?, Quote> rare(int others) {
-        waitForQuiet();
-        var rare = subscribe(publish("SOL").id(), "SOL");
-        assertListens(List.of(rare));
-        for (var i = 0; i < others; i++) publish("ETH");
-        publish("SOL");
-        return rare;
     }
 
     @Test @Order(12) @Tag("TODO-8")

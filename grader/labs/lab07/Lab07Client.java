@@ -144,7 +144,8 @@ public class Lab07Client extends RpcChecks {
             .say(10, 10).end(Status.OUT_OF_RANGE);
         host.asks(0, "after OUT_OF_RANGE", "C3", "what the feed has dropped won't come back: the "
             + "same again gets the same answer").end(Status.UNAVAILABLE);
-        host.asks(0, "again, since no quote came after OUT_OF_RANGE", "C3", "").say(51, 51).end(Status.CANCELLED);
+        host.asks(0, "again, since no quote came after OUT_OF_RANGE", "C3", "")
+            .say(51, 51).end(Status.CANCELLED);
         host.asks(51, "after CANCELLED", "C2", "the client didn't cancel: the server was killed in "
             + "the middle of the stream").say(52, 52);
         promise("quotes 8, 9, 10, 51, 52", "C1").of(client)

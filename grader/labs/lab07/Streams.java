@@ -86,10 +86,7 @@ abstract class Streams extends RpcChecks {
         publish("BTC");
     }
 
-    /// A stream is refused at once.
-    ///
-    /// @param beginning of the status's description
-    /// @param names     words that follow there
+    /// A stream is refused at once; the description begins so, and these names follow.
     final void assertRefused(Status.Code code, String beginning, List<?> names, String bullet,
             String because, long after, String... symbols) {
         var words = names.stream().map(name -> " " + name + " …").collect(Collectors.joining());
