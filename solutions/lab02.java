@@ -22,8 +22,8 @@ import wirelab.Lab;
 /// ## The server: `GET /quotes?after=N&wait=S`
 /// - S1 · TODO 3 · If there are quotes after N → 200 at once, and a JSON array of all of them,
 ///   oldest first, at most 500. So quotes that were published in one go come in one array.
-/// - S2 · TODO 5 · Else the server holds the request until a quote comes, and answers with 200
-///   within 150 ms of it.
+/// - S2 · TODO 5 · If there is no quote after N → the server holds the request until one comes, and
+///   answers with 200 within 150 ms of it.
 /// - S3 · TODO 3 · If no quote comes within S seconds → 204 without a body (RFC 9110 §15.3.5). A
 ///   request gets one answer, also when a quote comes at that very moment.
 /// - S4 · TODO 5 · No quote is missed, be it published between two polls or while the server looks

@@ -67,8 +67,8 @@ import wirelab.Lab;
 /// - S9 · TODO 6 · A message that can't be served → `{"type":"error","detail":"…"}`, nothing is
 ///   done, and the connection stays. That is malformed JSON, an unknown type, a binary message, a
 ///   second `auth`, or a `text` that is not a text.
-/// - S10 · TODO 3 · The same → for `symbols` that is not an array, is empty, holds anything but
-///   texts that are not empty, or makes more than 100. None of its symbols is added.
+/// - S10 · TODO 3 · `symbols` that is not an array, is empty, holds anything but texts that are not
+///   empty, or makes more than 100 → the same error, and none of these symbols is added.
 /// - S11 · TODO 6 · The tenth such message in a row → closed with 1008. A good message starts the
 ///   count again.
 /// - S12 · TODO 7 · A message may have 65,536 bytes, not characters, in all its fragments together

@@ -239,7 +239,7 @@ public class Lab07Client extends RpcChecks {
                 && vary.getAsBoolean() || Pauses.areConstant(third, 400));
         promise("longer pauses while nothing comes: up to 100, 200, 400 ms", "C7",
             "a thousand clients that come back at once keep a server down")
-            .holds(grow.getAsBoolean(), "after 1 stream %s, after 3 streams %s",
+            .holds(grow.getAsBoolean(), "after 1 stream %s\nafter 3 streams %s",
                 Pauses.shown(first), Pauses.shown(third));
         promise("any pause from 0 to 50 ms × 2^n", "C7",
             "otherwise clients that met one outage come back in step")

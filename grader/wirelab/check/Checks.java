@@ -95,17 +95,11 @@ public abstract class Checks implements Waiting {
         reconnect();
     }
 
-    /// Begins to end the server, as its user would. False where that can't be done.
-    private boolean stopServer() {
-        if (!subject.canStop()) return false;
-        var stopping = Thread.ofVirtual().name("stop").start(subject::stop);
-        open.addFirst(stopping::join);
-        return true;
-    }
-
     /// Begins to end the server, as its user would; skips this check where that can't be done.
     protected void stopOrSkip() {
-        Assumptions.assumeTrue(stopServer(), "this server can't be stopped from here");
+        Assumptions.assumeTrue(subject.canStop(), "this server can't be stopped from here");
+        var stopping = Thread.ofVirtual().name("stop").start(subject::stop);
+        open.addFirst(stopping::join);
     }
 
     /// Starts the server anew with a shorter time until the check is over, where it can be told.

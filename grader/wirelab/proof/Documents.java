@@ -41,7 +41,8 @@ public final class Documents {
                 .map(setting -> row(setting, room.lab().digits()))));
         return Stream.concat(rooms.stream().map(Documents::row), settings)
             .filter(row -> text.lines().noneMatch(line -> line.matches(row)))
-            .map(row -> "README.md has no line like " + row.replaceAll("\\\\[QE]", "")).toList();
+            .map(row -> "README.md has no line like "
+                + row.replaceAll("\\(\\?i\\)|\\\\[QE]", "")).toList();
     }
 
     /// `| [05](labs/lab05.java) | Server-Sent Events: … | 16 + 1 bonus |`
