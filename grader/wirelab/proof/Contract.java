@@ -63,13 +63,11 @@ record Contract(Room room, String starter) {
     private List<String> settings() {
         var text = starter.lines().filter(line -> line.startsWith("///"))
             .map(line -> line.substring(3).strip()).collect(Collectors.joining(" "));
-        return room.settings().stream().filter(setting -> !names(text, setting))
-            .map(setting -> "the contract does not say: `%s` (a setting, default %s)".formatted(
-                setting.name(), setting.promised())).toList();
+        return room.settings().stream().map(Contract::words).filter(words -> !text.contains(words))
+            .map(words -> "the contract does not say: " + words).toList();
     }
 
-    private static boolean names(String text, Setting setting) {
-        return text.contains("`%s` (a setting, default %s)".formatted(setting.name(),
-            setting.promised()));
+    private static String words(Setting setting) {
+        return "`%s` (a setting, default %s)".formatted(setting.name(), setting.promised());
     }
 }
